@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The control block: what two kernels share in memory. TWINKERNEL_CONTROL_BYTES long, page aligned,
+ * in the instance's slot but reserved in its memory map. Each member has one writer, named in its
+ * section. Nothing read here is trusted: sizes and lengths are checked against the limits, never used
+ * as an index before masking.
+ */
+#ifndef _TWINKERNEL_CONTROL_H
+#define _TWINKERNEL_CONTROL_H
+
+#include <linux/types.h>
+#include "../uapi/twinkernel.h"
+
+#define TWIN_CONTROL_MAGIC	0x4c4f5254434e5754ULL	/* "TWNCTROL" */
+#define TWIN_CONTROL_VERSION	1
+
+enum twin_parent_state {
+	TWIN_PARENT_RUNNING = 1,
+	TWIN_PARENT_PARKED = 2,
+};
+
+/* A mailbox holds one message. The writer fills data and bytes, then increments sent; the reader copies, then sets fetched = sent. */
+struct twin_mailbox {
+	__u32 sent;		/* writer */
+	__u32 fetched;		/* reader */
+	__u32 bytes;		/* writer */
+	__u32 reserved;
+	__u8 data[TWINKERNEL_MESSAGE_MAX];
+};
+
+struct twin_control {
+	/* Written by the parent before the launch, constant afterwards. */
+	__u64 magic;
+	__u32 version;
+	__u32 size;
+	__u64 generation;	/* of the machine's kernels: the parent's plus one */
+	__u32 tsc_khz;
+	__u32 range_count;
+	__u64 ecam_base;
+	__u32 ecam_bus_first;
+	__u32 ecam_bus_last;
+	__u64 low_start;
+	__u64 low_size;
+	__u64 slot_start;
+	__u64 slot_bytes;
+	struct twinkernel_range ranges[TWINKERNEL_MAX_RANGES];
+
+	/* Written by the parent. */
+	__u32 parent_state __attribute__((aligned(64)));
+	__u32 parent_reserved;
+	__u64 parent_beat;
+	__u64 parked_tsc;	/* when parked: TSC and wall clock read together */
+	__u64 parked_realtime_ns;
+
+	/* Written by the instance. */
+	__u32 child_state __attribute__((aligned(64)));	/* enum twinkernel_state */
+	__u32 child_return;	/* 1: the parent shall go on */
+	__u64 child_beat;
+	char child_release[64];
+
+	struct twin_mailbox to_child __attribute__((aligned(64)));
+	struct twin_mailbox to_parent __attribute__((aligned(64)));
+};
+
+#endif

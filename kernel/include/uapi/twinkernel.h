@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The contract between /dev/twinkernel and user space.
+ *
+ * Rules, for every request:
+ *  - The first member is the size of the structure as the caller knows it, in bytes. The module accepts
+ *    a larger one when every byte that it does not know is zero (-E2BIG otherwise), and a smaller one
+ *    down to the first published size (-EINVAL below). Members that the caller does not know read zero.
+ *  - Reserved members and unknown flags must be zero: -EINVAL.
+ *  - A request that fails has changed nothing, unless its documentation says otherwise.
+ *  - CAP_SYS_ADMIN and CAP_SYS_BOOT are needed to open the device: -EPERM. Under kernel lockdown
+ *    (integrity or stricter) opening fails with -EPERM too: there is no protection between two kernels.
+ *  - Addresses are physical, in bytes. Times are nanoseconds of the monotonic clock of the kernel that
+ *    answers; a time of another kernel is never handed out as one of this kernel.
+ *
+ * Words: the *parent* is the kernel that launched this one beside it, an *instance* a kernel that this
+ * one launched, a *slot* the physical memory that an instance boots in, the *control block* the pages
+ * in the slot that parent and instance share (include/abi/control.h).
+ */
+#ifndef _UAPI_TWINKERNEL_H
+#define _UAPI_TWINKERNEL_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define TWINKERNEL_ABI_VERSION	1
+
+#define TWINKERNEL_MAX_RANGES	32
+#define TWINKERNEL_MESSAGE_MAX	16384	/* bytes in one message between the two agents */
+
+/* ---- query ---------------------------------------------------------------------------------- */
+
+#define TWINKERNEL_QUERY_HAS_PARENT	(1u << 0)	/* booted beside another kernel, not yet committed */
+#define TWINKERNEL_QUERY_PARENT_PARKED	(1u << 1)	/* the parent has parked: its devices may be taken */
+#define TWINKERNEL_QUERY_TWIN_BOOTED	(1u << 2)	/* booted by a launch, not by firmware; stays set after commit */
+#define TWINKERNEL_QUERY_IPI_SHORTHAND	(1u << 3)	/* this kernel may still send broadcast IPIs: unsafe to launch */
+
+#define TWINKERNEL_CPU_ONLINE		(1u << 0)	/* runs this kernel */
+#define TWINKERNEL_CPU_INSTANCE		(1u << 1)	/* belongs to the instance in @instance */
+#define TWINKERNEL_CPU_MACHINE_BOOT	(1u << 2)	/* the machine's boot processor (IA32_APIC_BASE.BSP) */
+
+struct twinkernel_cpu {
+	__u32 cpu;		/* logical number in this kernel */
+	__u32 apic_id;
+	__u32 flags;		/* TWINKERNEL_CPU_* */
+	__u32 instance;		/* instance id, 0: none */
+};
+
+#define TWINKERNEL_RANGE_OWNED		(1u << 0)	/* this kernel's System RAM */
+#define TWINKERNEL_RANGE_RESERVED	(1u << 1)	/* in this kernel's memory map, held back until adopted */
+
+/* Memory of the machine as its firmware described it, handed on from kernel to kernel. Sorted. */
+struct twinkernel_range {
+	__u64 start;
+	__u64 size;		/* bytes */
+	__u32 flags;		/* TWINKERNEL_RANGE_*; ranges are split where flags change */
+	__u32 node;		/* NUMA node */
+};
+
+/*
+ * TWINKERNEL_IOC_QUERY: what is here. Always succeeds on a valid structure.
+ *
+ * @cpu_capacity, @range_capacity: room at @cpus, @ranges (0: do not fill). The counts are always those
+ * of the machine; when a capacity is too small, the first entries are filled and nothing fails.
+ */
+struct twinkernel_query {
+	__u32 size;
+	__u32 abi_version;	/* out: TWINKERNEL_ABI_VERSION of the module */
+	__u32 flags;		/* out: TWINKERNEL_QUERY_* */
+	__u32 tsc_khz;		/* out */
+	__u64 memory_block_bytes; /* out: granularity of memory hotplug */
+	__u32 cpu_capacity;	/* in */
+	__u32 cpu_count;	/* out: present CPUs */
+	__u64 cpus;		/* in: struct twinkernel_cpu *, or 0 */
+	__u32 range_capacity;	/* in */
+	__u32 range_count;	/* out */
+	__u64 ranges;		/* in: struct twinkernel_range *, or 0 */
+	__u64 ecam_base;	/* out: PCI Express configuration space of segment 0, 0: none known */
+	__u32 ecam_bus_first;	/* out */
+	__u32 ecam_bus_last;	/* out */
+	__u64 control;		/* out: physical address of the control block shared with the parent, 0: none */
+	__u64 low_start;	/* out: this kernel's own memory below 1 MiB, when twin booted; 0 otherwise */
+	__u64 low_size;
+	__u64 parent_beat;	/* out: parent's heartbeat counter, 0 when there is no parent */
+};
+
+/* ---- slots ---------------------------------------------------------------------------------- */
+
+#define TWINKERNEL_SLOT_BOOT_RESERVED	(1u << 0)	/* out: the slot lies in a range reserved at boot (module parameter) */
+
+/*
+ * TWINKERNEL_IOC_CLAIM_SLOT: take [@start, @start + @bytes) as a slot. Every page of it must be out of
+ * this kernel's use: offline memory blocks, or a range named by the module's parameter
+ * "reserved=SIZE@START". While a slot is claimed, its memory blocks refuse to go online.
+ *
+ * Returns 0 and fills @slot, @flags, @low_start and @low_size (a window below 1 MiB for the instance's
+ * AP trampoline that no kernel uses), or
+ *   -EINVAL   not aligned to the memory block size, empty, wraps, or beyond the machine's memory
+ *   -EBUSY    some of it is online memory of this kernel
+ *   -EEXIST   overlaps a slot that is claimed already
+ *   -ENOSPC   no free window below 1 MiB
+ *   -ENXIO    not memory, or memory this kernel does not own
+ */
+struct twinkernel_claim_slot {
+	__u32 size;
+	__u32 slot;		/* out: id, 1.. */
+	__u64 start;
+	__u64 bytes;
+	__u64 low_start;	/* out */
+	__u64 low_size;		/* out */
+	__u32 flags;		/* out: TWINKERNEL_SLOT_* */
+	__u32 reserved;
+};
+
+/*
+ * TWINKERNEL_IOC_RELEASE_SLOT: give a slot up. -ENOENT unknown, -EBUSY an instance runs in it or it is
+ * mapped by a process. Its memory blocks may be put online afterwards.
+ */
+struct twinkernel_release_slot {
+	__u32 size;
+	__u32 slot;
+};
+
+/*
+ * mmap(): offset is a physical address, page aligned; the whole mapping must lie in one claimed slot
+ * without a running instance (-EBUSY) or in the launch window below 1 MiB of such a slot; -ENXIO
+ * elsewhere. Shared mappings only (-EINVAL). A launch fails with -EBUSY while a mapping exists.
+ */
+
+/* TWINKERNEL_IOC_SLOTS: the claimed slots. Semantics of capacity and count as in the query. */
+struct twinkernel_slot {
+	__u32 slot;
+	__u32 flags;
+	__u64 start;
+	__u64 bytes;
+	__u64 low_start;
+	__u64 low_size;
+	__u32 instance;		/* running in it, 0: none */
+	__u32 reserved;
+};
+
+struct twinkernel_slots {
+	__u32 size;
+	__u32 capacity;
+	__u32 count;		/* out */
+	__u32 reserved;
+	__u64 slots;		/* struct twinkernel_slot * */
+};
+
+/* ---- instances ------------------------------------------------------------------------------ */
+
+/*
+ * TWINKERNEL_IOC_LAUNCH: start the kernel that was written into @slot on the offline CPU @cpu: INIT,
+ * SIPI at a trampoline below 1 MiB, long mode on @page_table, jump to @entry with RSI = @boot_params
+ * (Linux x86 64-bit boot protocol). The module writes the control block at @control first; the
+ * instance's module finds it through its parameter "control=".
+ *
+ * Returns 0 and @instance when the CPU has left the trampoline, or
+ *   -ENOENT   unknown slot or CPU
+ *   -EBUSY    the CPU is online or belongs to an instance, the slot runs one already, or is mapped
+ *   -EINVAL   an address lies outside the slot or is not aligned (page: @page_table, @boot_params,
+ *             @control), or @control does not leave TWINKERNEL_CONTROL_BYTES inside the slot
+ *   -EPERM    broadcast IPIs are possible (TWINKERNEL_QUERY_IPI_SHORTHAND)
+ *   -ETIMEDOUT the CPU did not reach the trampoline's end within a second; it was reset again
+ */
+#define TWINKERNEL_CONTROL_BYTES	0x10000
+
+struct twinkernel_launch {
+	__u32 size;
+	__u32 slot;
+	__u32 cpu;
+	__u32 instance;		/* out: id, 1.., never used twice while the module is loaded */
+	__u64 entry;
+	__u64 boot_params;
+	__u64 page_table;
+	__u64 control;
+};
+
+/*
+ * TWINKERNEL_IOC_STOP: end an instance: INIT to every CPU it has taken, its PCI functions lose bus
+ * mastering. Idempotent: a stopped instance is forgotten, a second call returns -ENOENT. The CPUs stay
+ * offline in this kernel and may be put online again.
+ */
+struct twinkernel_stop {
+	__u32 size;
+	__u32 instance;
+};
+
+enum twinkernel_state {
+	TWINKERNEL_LAUNCHED = 1,	/* CPU started, the instance's module not heard of yet */
+	TWINKERNEL_ALIVE = 2,		/* the instance's module is loaded and its heart beats */
+	TWINKERNEL_READY = 3,		/* its agent called TWINKERNEL_IOC_READY */
+	TWINKERNEL_SERVING = 4,		/* it has taken over at least one PCI function */
+	TWINKERNEL_PANICKED = 5,	/* it said so in its last breath */
+};
+
+struct twinkernel_instance {
+	__u32 instance;
+	__u32 slot;
+	__u32 state;		/* enum twinkernel_state, as the instance published it */
+	__u32 cpu_count;	/* CPUs given to it so far */
+	__u64 beat;		/* heartbeat counter, 100 a second */
+	__u64 beat_age_ns;	/* since this kernel saw the counter change; this kernel's clock */
+	char release[64];	/* uname -r, NUL padded; empty before ALIVE */
+};
+
+/* TWINKERNEL_IOC_INSTANCES: the instances of this kernel. */
+struct twinkernel_instances {
+	__u32 size;
+	__u32 capacity;
+	__u32 count;		/* out */
+	__u32 reserved;
+	__u64 instances;	/* struct twinkernel_instance * */
+};
+
+/*
+ * TWINKERNEL_IOC_GIVE_CPU: note that the offline CPU @cpu is now the instance's, so that it refuses to
+ * go online here until the instance is stopped. -ENOENT, -EBUSY as for a launch.
+ */
+struct twinkernel_give_cpu {
+	__u32 size;
+	__u32 instance;
+	__u32 cpu;
+	__u32 reserved;
+};
+
+/* ---- messages between the two agents ---------------------------------------------------------- */
+
+/*
+ * TWINKERNEL_IOC_SEND: put one message (opaque to the kernels, at most TWINKERNEL_MESSAGE_MAX bytes)
+ * into the mailbox to @instance, or to the parent when @instance is 0.
+ *   -ENOENT no such instance or no parent; -EAGAIN the last one was not fetched yet; -EMSGSIZE
+ *
+ * TWINKERNEL_IOC_RECEIVE: wait up to @timeout_ms for a message. @bytes: in, room at @data; out, its length.
+ *   -ETIMEDOUT, -ENOENT, -EMSGSIZE (room too small, message kept, @bytes tells the need), -EINTR,
+ *   -EPROTO (the other side wrote a length beyond the limit: the message is dropped)
+ */
+struct twinkernel_message {
+	__u32 size;
+	__u32 instance;
+	__u32 timeout_ms;	/* receive only, at most 60000 */
+	__u32 bytes;
+	__u64 data;
+};
+
+/* ---- cut-over -------------------------------------------------------------------------------- */
+
+/* A PCI function of segment 0. */
+struct twinkernel_function {
+	__u32 bus;
+	__u32 devfn;
+};
+
+#define TWINKERNEL_PARK_MAX_FUNCTIONS	8
+
+enum twinkernel_park_end {
+	TWINKERNEL_PARK_SILENT = 1,	/* the heartbeat stood still for @patience_ms */
+	TWINKERNEL_PARK_PANICKED = 2,	/* the instance published its panic */
+	TWINKERNEL_PARK_RETURNED = 3,	/* the instance asked this kernel to go on (TWINKERNEL_IOC_RETURN) */
+};
+
+/*
+ * TWINKERNEL_IOC_PARK: the last CPU of this kernel lets @functions go (bus mastering off), publishes
+ * that it has parked together with its wall clock, and waits with interrupts off, watching the
+ * instance's heartbeat. A successful upgrade never returns from here: the instance resets this CPU.
+ * When it returns 0, this kernel is whole again, the instance's CPUs have been reset, its functions have
+ * lost bus mastering, @end tells why and @parked_ns how long it lasted; the instance is forgotten.
+ * User space then binds its drivers anew and puts CPUs online.
+ *   -ENOENT   unknown instance
+ *   -EAGAIN   the instance is not READY
+ *   -EBUSY    more than one CPU is online here
+ *   -EINVAL   a function that does not exist, or bad counts; @patience_ms outside 10..60000
+ */
+struct twinkernel_park {
+	__u32 size;
+	__u32 instance;
+	__u32 patience_ms;
+	__u32 end;		/* out: enum twinkernel_park_end */
+	__u64 parked_ns;	/* out */
+	__u32 function_count;	/* at most TWINKERNEL_PARK_MAX_FUNCTIONS */
+	__u32 reserved;
+	struct twinkernel_function functions[TWINKERNEL_PARK_MAX_FUNCTIONS];
+};
+
+/* ---- in the instance ---------------------------------------------------------------------------- */
+
+/* Requests below need a parent: -ENOENT when this kernel has none (or has committed already). */
+
+/* TWINKERNEL_IOC_READY: the agent here is ready to take over; the parent sees TWINKERNEL_READY. Idempotent. */
+struct twinkernel_ready {
+	__u32 size;
+	__u32 reserved;
+};
+
+/*
+ * TWINKERNEL_IOC_WAIT_PARKED: wait until the parent has parked; then this kernel's wall clock is the
+ * parent's. -ETIMEDOUT, -EINTR. Returns at once when it has parked already.
+ */
+struct twinkernel_wait_parked {
+	__u32 size;
+	__u32 timeout_ms;	/* at most 60000 */
+};
+
+/*
+ * TWINKERNEL_IOC_ADOPT_FUNCTION: scan one PCI function, keep the addresses that its BARs have, and hand
+ * it to the drivers. Returns when the driver's probe has run.
+ *   -EAGAIN the parent has not parked; -ENODEV nothing there; -EEXIST adopted already (the device is
+ *   there: success for an idempotent caller); -EOPNOTSUPP no ECAM known
+ */
+struct twinkernel_adopt_function {
+	__u32 size;
+	__u32 reserved;
+	struct twinkernel_function function;
+};
+
+/* TWINKERNEL_IOC_RETURN: give back: the parked parent goes on. Does not return on success. -EAGAIN not parked. */
+struct twinkernel_return {
+	__u32 size;
+	__u32 reserved;
+};
+
+/*
+ * TWINKERNEL_IOC_COMMIT: the parent ends. Brings up every present CPU that is offline, the parent's
+ * parked one last, then forgets the parent. No way back after this.
+ *   -EAGAIN   the parent has not parked
+ *   -EIO      a CPU did not come up; the others are online; call again
+ * Idempotent: 0 when this kernel was twin booted and has committed already.
+ */
+struct twinkernel_commit {
+	__u32 size;
+	__u32 cpus_online;	/* out */
+};
+
+/*
+ * TWINKERNEL_IOC_ADOPT_MEMORY: take over [@start, @start + @bytes) of the machine's memory after the
+ * commit: whole memory blocks by hot-add (they are then to be put online through sysfs by user space),
+ * pieces that this kernel was booted with but held back by freeing them.
+ *   -EAGAIN not committed; -EINVAL not a part of the machine's memory; -EEXIST owned already
+ */
+struct twinkernel_adopt_memory {
+	__u32 size;
+	__u32 reserved;
+	__u64 start;
+	__u64 bytes;
+};
+
+#define TWINKERNEL_IOC_MAGIC	0xB7
+#define TWINKERNEL_IOC_QUERY		_IOWR(TWINKERNEL_IOC_MAGIC, 0x00, struct twinkernel_query)
+#define TWINKERNEL_IOC_CLAIM_SLOT	_IOWR(TWINKERNEL_IOC_MAGIC, 0x01, struct twinkernel_claim_slot)
+#define TWINKERNEL_IOC_RELEASE_SLOT	_IOWR(TWINKERNEL_IOC_MAGIC, 0x02, struct twinkernel_release_slot)
+#define TWINKERNEL_IOC_SLOTS		_IOWR(TWINKERNEL_IOC_MAGIC, 0x03, struct twinkernel_slots)
+#define TWINKERNEL_IOC_LAUNCH		_IOWR(TWINKERNEL_IOC_MAGIC, 0x04, struct twinkernel_launch)
+#define TWINKERNEL_IOC_STOP		_IOWR(TWINKERNEL_IOC_MAGIC, 0x05, struct twinkernel_stop)
+#define TWINKERNEL_IOC_INSTANCES	_IOWR(TWINKERNEL_IOC_MAGIC, 0x06, struct twinkernel_instances)
+#define TWINKERNEL_IOC_GIVE_CPU		_IOWR(TWINKERNEL_IOC_MAGIC, 0x07, struct twinkernel_give_cpu)
+#define TWINKERNEL_IOC_SEND		_IOWR(TWINKERNEL_IOC_MAGIC, 0x08, struct twinkernel_message)
+#define TWINKERNEL_IOC_RECEIVE		_IOWR(TWINKERNEL_IOC_MAGIC, 0x09, struct twinkernel_message)
+#define TWINKERNEL_IOC_PARK		_IOWR(TWINKERNEL_IOC_MAGIC, 0x0a, struct twinkernel_park)
+#define TWINKERNEL_IOC_READY		_IOWR(TWINKERNEL_IOC_MAGIC, 0x0b, struct twinkernel_ready)
+#define TWINKERNEL_IOC_WAIT_PARKED	_IOWR(TWINKERNEL_IOC_MAGIC, 0x0c, struct twinkernel_wait_parked)
+#define TWINKERNEL_IOC_ADOPT_FUNCTION	_IOWR(TWINKERNEL_IOC_MAGIC, 0x0d, struct twinkernel_adopt_function)
+#define TWINKERNEL_IOC_RETURN		_IOWR(TWINKERNEL_IOC_MAGIC, 0x0e, struct twinkernel_return)
+#define TWINKERNEL_IOC_COMMIT		_IOWR(TWINKERNEL_IOC_MAGIC, 0x0f, struct twinkernel_commit)
+#define TWINKERNEL_IOC_ADOPT_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x10, struct twinkernel_adopt_memory)
+
+#endif

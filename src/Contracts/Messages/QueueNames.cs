@@ -1,0 +1,14 @@
+namespace TwinKernel.Fleet.Contracts.Messages;
+
+/// <summary>Names of the queues on the broker.</summary>
+public static class QueueNames
+{
+    /// <summary>Results and progress of steps, for any coordinator.</summary>
+    public const string CoordinatorSteps = "twinfleet.coordinator.steps";
+
+    /// <summary>Heartbeats, for any coordinator.</summary>
+    public const string CoordinatorHosts = "twinfleet.coordinator.hosts";
+
+    /// <summary>The queue of one host agent; <see cref="ExecuteStep"/> is sent to it.</summary>
+    public static string Host(string host) => $"twinfleet.host.{host}";
+}

@@ -1,0 +1,62 @@
+namespace TwinKernel.Fleet.Contracts.Messages;
+
+/// <summary>Why a step failed: the step's part and the side that failed, for people and for policy.</summary>
+public enum UpgradeFailure
+{
+    /// <summary>Nothing failed.</summary>
+    None = 0,
+
+    /// <summary>Preflight found a blocker: the guest was not touched.</summary>
+    PreflightBlocked,
+
+    /// <summary>Kernel A could not set aside CPUs or memory.</summary>
+    ReservationRefused,
+
+    /// <summary>The host does not hold the image that was asked for.</summary>
+    ImageMissing,
+
+    /// <summary>A part of the image is not what its manifest says: a digest or size differs.</summary>
+    ImageDigestMismatch,
+
+    /// <summary>The image cannot be booted beside another kernel: magic, protocol version, entry point or size.</summary>
+    ImageInvalid,
+
+    /// <summary>The CPU that was to run kernel B did not start.</summary>
+    LaunchTimedOut,
+
+    /// <summary>Kernel B did not report in before the deadline.</summary>
+    StandbyKernelSilent,
+
+    /// <summary>Kernel B panicked before it was ready.</summary>
+    StandbyKernelPanicked,
+
+    /// <summary>A CPU or device could not be transferred.</summary>
+    TransferRefused,
+
+    /// <summary>Kernel B fell silent or panicked after the cut-over; kernel A took everything back.</summary>
+    CutOverReturned,
+
+    /// <summary>Kernel B serves but did not stand its probation.</summary>
+    ProbationFailed,
+
+    /// <summary>The commit did not finish; kernel B serves, but does not own everything.</summary>
+    CommitIncomplete,
+
+    /// <summary>The agent in the guest does not answer.</summary>
+    GuestAgentUnreachable,
+
+    /// <summary>The virtual machine is not running.</summary>
+    MachineGone,
+
+    /// <summary>The host's agent did not answer before the step's deadline.</summary>
+    HostAgentSilent,
+
+    /// <summary>The command carried an epoch older than one that was seen.</summary>
+    StaleEpoch,
+
+    /// <summary>The roll-back itself failed.</summary>
+    RollBackFailed,
+
+    /// <summary>Something the code did not expect; the reason tells what.</summary>
+    Internal,
+}
