@@ -1,0 +1,81 @@
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Net.Client;
+using TwinKernel.Fleet.Contracts.Fleet;
+using TwinKernel.Fleet.EndToEnd.Tests;
+using TwinKernel.Fleet.Tests.Servers;
+
+[assembly: AssemblyFixture(typeof(FleetFixture))]
+
+// Every test boots a VM under what may be software emulation on two cores: one at a time.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace TwinKernel.Fleet.EndToEnd.Tests;
+
+/// <summary>Real servers and a real coordinator, for all tests. Hosts come with the tests.</summary>
+public sealed class FleetFixture : IAsyncLifetime
+{
+    private static readonly TimeSpan MigrationDeadline = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan CliDeadline = TimeSpan.FromMinutes(8);
+
+    private BuiltProgram? coordinator;
+    private GrpcChannel? channel;
+    private PrivateServers? servers;
+
+    public string Directory { get; } = Repository.CreateScratchDirectory("e2e");
+
+    public PrivateServers Servers => servers!;
+
+    public Contracts.Fleet.Fleet.FleetClient Client { get; private set; } = null!;
+
+    private string Address { get; } = $"http://127.0.0.1:{FreePort()}";
+
+    public async ValueTask InitializeAsync()
+    {
+        servers = await PrivateServers.StartAsync();
+        Dictionary<string, string> environment = new()
+        {
+            ["ConnectionStrings__Fleet"] = servers.PostgresConnectionString,
+            ["Broker__Uri"] = servers.BrokerUri.ToString(),
+            ["ASPNETCORE_URLS"] = Address,
+        };
+        (int exitCode, string output, string error) = await BuiltProgram.RunAsync(
+            "Migrations", "TwinKernel.Fleet.Migrations", environment, MigrationDeadline);
+        exitCode.ShouldBe(0, output + error);
+        coordinator = BuiltProgram.Start(
+            "Coordinator", "TwinKernel.Fleet.Coordinator", Path.Combine(Directory, "coordinator.log"), environment);
+        channel = GrpcChannel.ForAddress(Address);
+        Client = new Contracts.Fleet.Fleet.FleetClient(channel);
+        await Eventually.TrueAsync(TimeSpan.FromSeconds(60), "the coordinator answers", async () =>
+        {
+            await Client.ListHostsAsync(new ListHostsRequest());
+            return true;
+        });
+    }
+
+    /// <summary>Runs <c>twinfleet</c> against the coordinator.</summary>
+    public Task<(int ExitCode, string Output, string Error)> CliAsync(params IEnumerable<string> arguments) =>
+        BuiltProgram.RunAsync(
+            "Cli", "twinfleet", new Dictionary<string, string> { ["TWINFLEET_COORDINATOR"] = Address }, CliDeadline, arguments);
+
+    public async ValueTask DisposeAsync()
+    {
+        channel?.Dispose();
+        if (coordinator is not null)
+        {
+            await coordinator.DisposeAsync();
+        }
+
+        if (servers is not null)
+        {
+            await servers.DisposeAsync();
+        }
+    }
+
+    private static int FreePort()
+    {
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+}

@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using TwinKernel.Fleet.Contracts.Fleet;
+using TwinKernel.Fleet.Tests.Servers;
+
+namespace TwinKernel.Fleet.EndToEnd.Tests;
+
+/// <summary>A host of its own for one test: a HostAgent process and one guest, booted fresh on Debian's 6.1.</summary>
+internal sealed class HostUnderTest : IAsyncDisposable
+{
+    public const string ImageA = "debian-6.1";
+    public const string ImageB = "debian-6.12";
+
+    private static readonly TimeSpan BootDeadline = TimeSpan.FromMinutes(3);
+
+    private readonly FleetFixture fleet;
+    private readonly string directory;
+    private readonly string images;
+    private BuiltProgram agent;
+
+    private HostUnderTest(FleetFixture fleet, string name, string images)
+    {
+        this.fleet = fleet;
+        this.images = images;
+        Name = name;
+        directory = Path.Combine(fleet.Directory, name);
+        Directory.CreateDirectory(directory);
+        agent = StartAgent();
+    }
+
+    public string Name { get; }
+
+    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null)
+    {
+        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"));
+        await host.RunningAsync();
+        return host;
+    }
+
+    public async Task<Guest> GuestAsync() =>
+        (await fleet.Client.ListGuestsAsync(new ListGuestsRequest { Host = Name })).Guests.Single();
+
+    /// <summary>Waits until the guest's agent answers.</summary>
+    public Task RunningAsync() => Eventually.TrueAsync(
+        BootDeadline,
+        $"the guest of {Name} runs (logs in {directory})",
+        async () => (await fleet.Client.ListGuestsAsync(new ListGuestsRequest { Host = Name })).Guests is [{ State: "running" }]);
+
+    /// <summary>Starts an upgrade and returns it as it ended.</summary>
+    public async Task<Upgrade> UpgradeAsync(string image) => await EndAsync((await StartUpgradeAsync(image)).Id);
+
+    public async Task<Upgrade> StartUpgradeAsync(string image) =>
+        (await fleet.Client.StartUpgradeAsync(new StartUpgradeRequest { Host = Name, Image = image, RequestId = $"{Guid.NewGuid()}" }))
+        .Upgrades.Single();
+
+    /// <summary>Follows an upgrade until it reaches one of the states or ends.</summary>
+    public async Task<Upgrade> FollowAsync(string id, params string[] states)
+    {
+        Upgrade upgrade = new();
+        await Eventually.TrueAsync(TimeSpan.FromMinutes(6), $"upgrade {id} reaches {string.Join('/', states)}", async () =>
+        {
+            upgrade = await fleet.Client.GetUpgradeAsync(new GetUpgradeRequest { Id = id });
+            return upgrade.Ended || states.Contains(upgrade.State);
+        });
+        return upgrade;
+    }
+
+    public Task<Upgrade> EndAsync(string id) => FollowAsync(id);
+
+    /// <summary>Ends the agent with KILL; its guest lives on.</summary>
+    public Task KillAgentAsync() => agent.KillAsync();
+
+    public void RestartAgent() => agent = StartAgent();
+
+    /// <summary>Process id of the guest's QEMU, by the guest's name on its command line and this host's directory.</summary>
+    public int MachineProcess() => Process.GetProcessesByName("qemu-system-x86_64")
+        .Concat(Process.GetProcessesByName("qemu-system-x86"))
+        .First(process => File.ReadAllText($"/proc/{process.Id}/cmdline").Contains(directory, StringComparison.Ordinal)).Id;
+
+    public async ValueTask DisposeAsync()
+    {
+        await agent.DisposeAsync();
+        (int exitCode, string output, string error) = await BuiltProgram.RunAsync(
+            "HostAgent", "TwinKernel.Fleet.HostAgent", Settings(), TimeSpan.FromMinutes(1), "stop-guests");
+        exitCode.ShouldBe(0, output + error);
+    }
+
+    private BuiltProgram StartAgent() => BuiltProgram.Start(
+        "HostAgent", "TwinKernel.Fleet.HostAgent", Path.Combine(directory, "hostagent.log"), Settings());
+
+    private Dictionary<string, string> Settings() => new()
+    {
+        ["Broker__Uri"] = fleet.Servers.BrokerUri.ToString(),
+        ["Host__Name"] = Name,
+        ["Host__StateDirectory"] = Path.Combine(directory, "host"),
+        ["Host__ImageDirectory"] = images,
+        ["Host__Guests__0__Name"] = "guest-1",
+        ["Host__Guests__0__Image"] = ImageA,
+        ["Host__Guests__0__Cpus"] = "2",
+        ["Host__Guests__0__MemoryMiB"] = "2048",
+        ["Host__HeartbeatInterval"] = "00:00:01",
+    };
+}
