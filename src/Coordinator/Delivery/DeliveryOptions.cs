@@ -1,0 +1,63 @@
+using Microsoft.Extensions.Options;
+
+namespace TwinKernel.Fleet.Coordinator.Delivery;
+
+/// <summary>The way of messages, section <c>Delivery</c>.</summary>
+public sealed record DeliveryOptions
+{
+    public const string Section = "Delivery";
+
+    /// <summary>How often the outbox is read when no notification came: 50 ms to 1 min, default 1 s.</summary>
+    public TimeSpan OutboxInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How often deadlines are looked at: 50 ms to 1 min, default 1 s.</summary>
+    public TimeSpan ReconcileInterval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// How long after a start, or after the database or the broker was out of reach, no deadline is judged: results may
+    /// wait in the queue that were in time. 0 to 10 min, default 10 s.
+    /// </summary>
+    public TimeSpan CatchUp { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long the broker may take to confirm a command: 100 ms to 1 min, default 5 s.</summary>
+    public TimeSpan ConfirmWithin { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Commands sent in one go, of different upgrades: 1 to 1,000, default 50.</summary>
+    public int BatchSize { get; init; } = 50;
+
+    /// <summary>How often a watched upgrade is read when no notification came: 50 ms to 1 min, default 2 s.</summary>
+    public TimeSpan WatchInterval { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long delivered commands and taken messages are kept: 1 h to 3,650 days, default 30 days.</summary>
+    public TimeSpan Keep { get; init; } = TimeSpan.FromDays(30);
+}
+
+/// <summary>Refuses what cannot work, all of it at once.</summary>
+public sealed class DeliveryOptionsValidator : IValidateOptions<DeliveryOptions>
+{
+    public ValidateOptionsResult Validate(string? name, DeliveryOptions options)
+    {
+        TimeSpan tick = TimeSpan.FromMilliseconds(50);
+        List<string> errors = [];
+        InRange("OutboxInterval", options.OutboxInterval, tick, TimeSpan.FromMinutes(1));
+        InRange("ReconcileInterval", options.ReconcileInterval, tick, TimeSpan.FromMinutes(1));
+        InRange("WatchInterval", options.WatchInterval, tick, TimeSpan.FromMinutes(1));
+        InRange("CatchUp", options.CatchUp, TimeSpan.Zero, TimeSpan.FromMinutes(10));
+        InRange("ConfirmWithin", options.ConfirmWithin, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
+        InRange("Keep", options.Keep, TimeSpan.FromHours(1), TimeSpan.FromDays(3650));
+        if (options.BatchSize is < 1 or > 1000)
+        {
+            errors.Add($"Delivery:BatchSize ({options.BatchSize}) must be between 1 and 1000.");
+        }
+
+        return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
+
+        void InRange(string key, TimeSpan value, TimeSpan least, TimeSpan most)
+        {
+            if (value < least || value > most)
+            {
+                errors.Add($"Delivery:{key} ({value}) must be between {least} and {most}.");
+            }
+        }
+    }
+}

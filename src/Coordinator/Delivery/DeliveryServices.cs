@@ -1,0 +1,119 @@
+using System.Net.Sockets;
+using MassTransit;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.Hosts;
+
+namespace TwinKernel.Fleet.Coordinator.Delivery;
+
+internal static class DeliveryServices
+{
+    public static WebApplicationBuilder AddDelivery(this WebApplicationBuilder builder)
+    {
+        BrokerAddress broker = BrokerAddress.Read(builder.Configuration);
+        builder.Services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.Section).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<DeliveryOptions>, DeliveryOptionsValidator>();
+        builder.Services.AddSingleton<ChangeSignals>();
+        builder.Services.AddSingleton<UpgradeInbox>();
+        builder.Services.AddOptions<MassTransitHostOptions>().Configure(host =>
+        {
+            // Otherwise what is sent before the queues are bound is confirmed and lost.
+            host.WaitUntilStarted = true;
+            host.StopTimeout = TimeSpan.FromSeconds(10);
+        });
+        builder.Services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            bus.AddConsumer<StepConsumer>();
+            bus.AddConsumer<HeartbeatConsumer>();
+            bus.UsingRabbitMq((context, rabbit) =>
+            {
+                rabbit.Host(broker.Host, broker.Port, broker.VirtualHost, host =>
+                {
+                    host.Username(broker.User);
+                    host.Password(broker.Password);
+                    host.PublisherConfirmation = true;
+                });
+                rabbit.ReceiveEndpoint(QueueNames.CoordinatorSteps, steps =>
+                {
+                    steps.PrefetchCount = 32;
+                    steps.ConcurrentMessageLimit = 8;
+                    RideOut(steps);
+                    steps.ConfigureConsumer<StepConsumer>(context);
+                });
+                rabbit.ReceiveEndpoint(QueueNames.CoordinatorHosts, hosts =>
+                {
+                    hosts.PrefetchCount = 16;
+                    hosts.ConcurrentMessageLimit = 4;
+                    RideOut(hosts);
+                    hosts.ConfigureConsumer<HeartbeatConsumer>(context);
+                });
+            });
+        });
+        // After the bus: they need it started.
+        builder.Services.AddHostedService<ChangeListener>();
+        builder.Services.AddHostedService<OutboxRelay>();
+        builder.Services.AddHostedService<Reconciler>();
+        return builder;
+    }
+
+    /// <summary>
+    /// Trouble with the database is waited out, for more than a day, with the message unconfirmed, so that a coordinator that
+    /// dies or stops meanwhile leaves it to another. Anything else is tried a few times and then goes to the error queue.
+    /// </summary>
+    private static void RideOut(IReceiveEndpointConfigurator endpoint)
+    {
+        endpoint.UseMessageRetry(retry =>
+        {
+            retry.Ignore<InvalidHeartbeatException>();
+            retry.Ignore<Exception>(IsDatabaseTrouble);
+            retry.Intervals(100, 500, 2000);
+        });
+        endpoint.UseMessageRetry(retry =>
+        {
+            retry.Handle<Exception>(IsDatabaseTrouble);
+            retry.Exponential(
+                retryLimit: 20_000, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(500));
+        });
+    }
+
+    private static bool IsDatabaseTrouble(Exception e) => e switch
+    {
+        _ when FleetTransaction.IsWorthRepeating(e) => true,
+        NpgsqlException and not PostgresException => true,
+        SocketException or TimeoutException => true,
+        _ => e.InnerException is { } inner && IsDatabaseTrouble(inner),
+    };
+}
+
+/// <summary>Where the broker is, from <c>Broker:Uri</c>; apart, so that the password is in nothing that is logged.</summary>
+internal sealed record BrokerAddress(string Host, ushort Port, string VirtualHost, string User, string Password)
+{
+    public static BrokerAddress Read(IConfiguration configuration)
+    {
+        const string Form = "amqp://USER:PASSWORD@HOST:PORT/VHOST";
+        string? value = configuration["Broker:Uri"];
+        if (string.IsNullOrWhiteSpace(value))
+        {
+            throw new FleetConfigurationException($"Broker:Uri is not set. Set the environment variable Broker__Uri to {Form}.");
+        }
+
+        if (!Uri.TryCreate(value, UriKind.Absolute, out Uri? uri) || uri.Scheme != "amqp" || uri.Host.Length == 0)
+        {
+            throw new FleetConfigurationException($"Broker:Uri is not of the form {Form}.");
+        }
+
+        string[] login = uri.UserInfo.Split(':', 2);
+        string path = Uri.UnescapeDataString(uri.AbsolutePath.TrimStart('/'));
+        return new BrokerAddress(
+            uri.Host,
+            uri.Port < 0 ? (ushort)5672 : (ushort)uri.Port,
+            path.Length == 0 ? "/" : path,
+            login[0].Length == 0 ? "guest" : Uri.UnescapeDataString(login[0]),
+            login.Length < 2 ? "guest" : Uri.UnescapeDataString(login[1]));
+    }
+
+    public override string ToString() => $"{Host}:{Port}{(VirtualHost == "/" ? "/" : "/" + VirtualHost)}";
+}

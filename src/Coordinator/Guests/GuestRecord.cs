@@ -1,0 +1,41 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Hosts;
+
+namespace TwinKernel.Fleet.Coordinator.Guests;
+
+/// <summary>A guest as its host observed it, and the fencing epoch that the coordinator counts for it.</summary>
+public sealed class GuestRecord
+{
+    public required string HostName { get; set; }
+    public required string Name { get; set; }
+    public GuestState State { get; set; }
+    public required string ImageDigest { get; set; }
+    public required string ServiceAddress { get; set; }
+
+    /// <summary>Grows by one with every upgrade of the guest, whatever the guest's row goes through besides.</summary>
+    public long Epoch { get; set; }
+
+    /// <summary>Since when the host no longer reports the guest; null while it does.</summary>
+    public DateTimeOffset? GoneAt { get; set; }
+
+    public string? KernelRelease { get; set; }
+    public string? BootId { get; set; }
+    public bool HasParent { get; set; }
+    public int CpusOnline { get; set; }
+    public int CpusPresent { get; set; }
+    public long MemoryBytes { get; set; }
+    public long MachineMemoryBytes { get; set; }
+    public long MachineMemoryOwnedBytes { get; set; }
+
+    internal sealed class Map : IEntityTypeConfiguration<GuestRecord>
+    {
+        public void Configure(EntityTypeBuilder<GuestRecord> table)
+        {
+            table.ToTable("guests");
+            table.HasKey(guest => new { guest.HostName, guest.Name });
+            table.HasOne<HostRecord>().WithMany().HasForeignKey(guest => guest.HostName);
+        }
+    }
+}

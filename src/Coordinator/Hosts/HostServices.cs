@@ -1,0 +1,17 @@
+using TwinKernel.Fleet.Coordinator.Guests;
+using TwinKernel.Fleet.Coordinator.Images;
+
+namespace TwinKernel.Fleet.Coordinator.Hosts;
+
+internal static class HostServices
+{
+    /// <summary>Hosts, and what they report: guests and images.</summary>
+    public static WebApplicationBuilder AddHosts(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<RecordHeartbeat>();
+        builder.Services.AddSingleton<ListHosts>();
+        builder.Services.AddSingleton<ListGuests>();
+        builder.Services.AddSingleton<ListImages>();
+        return builder;
+    }
+}

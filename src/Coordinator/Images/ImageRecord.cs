@@ -1,0 +1,44 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using TwinKernel.Fleet.Coordinator.Hosts;
+
+namespace TwinKernel.Fleet.Coordinator.Images;
+
+/// <summary>An image, named by the digest of its manifest: what stands here never changes.</summary>
+public sealed class ImageRecord
+{
+    /// <summary><c>sha256:</c> and 64 lower-case hex digits.</summary>
+    public required string Digest { get; set; }
+    public required string Name { get; set; }
+    public required string KernelRelease { get; set; }
+    public long Bytes { get; set; }
+    public DateTimeOffset FirstSeen { get; set; }
+
+    internal sealed class Map : IEntityTypeConfiguration<ImageRecord>
+    {
+        public void Configure(EntityTypeBuilder<ImageRecord> table)
+        {
+            table.ToTable("images");
+            table.HasKey(image => image.Digest);
+            table.HasIndex(image => image.Name);
+        }
+    }
+}
+
+/// <summary>The host holds the image.</summary>
+public sealed class HostImageRecord
+{
+    public required string HostName { get; set; }
+    public required string Digest { get; set; }
+
+    internal sealed class Map : IEntityTypeConfiguration<HostImageRecord>
+    {
+        public void Configure(EntityTypeBuilder<HostImageRecord> table)
+        {
+            table.ToTable("host_images");
+            table.HasKey(held => new { held.HostName, held.Digest });
+            table.HasOne<HostRecord>().WithMany().HasForeignKey(held => held.HostName);
+            table.HasOne<ImageRecord>().WithMany().HasForeignKey(held => held.Digest);
+        }
+    }
+}

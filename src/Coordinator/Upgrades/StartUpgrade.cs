@@ -1,0 +1,193 @@
+using Grpc.Core;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.Guests;
+using TwinKernel.Fleet.Coordinator.Hosts;
+using TwinKernel.Fleet.Coordinator.Images;
+using TwinKernel.Fleet.Coordinator.Requests;
+using TwinKernel.Fleet.Coordinator.Rollouts;
+using Wire = TwinKernel.Fleet.Contracts.Fleet;
+
+namespace TwinKernel.Fleet.Coordinator.Upgrades;
+
+/// <summary>
+/// Upgrades every guest of one host: the rollout, its upgrades, the guests' new epochs and the first commands are one
+/// transaction. All guests or none. A second call with the same request id answers with what the first one started.
+/// </summary>
+public sealed partial class StartUpgrade(
+    FleetTransaction transactions, IOptions<UpgradeOptions> options, TimeProvider time, ILogger<StartUpgrade> logger)
+{
+    public async Task<Wire.StartUpgradeResponse> HandleAsync(
+        Wire.StartUpgradeRequest request, CancellationToken cancellation)
+    {
+        Guid requestId = Check(request);
+        (RolloutRecord rollout, List<UpgradeRecord> upgrades, bool repeated) = await transactions.RunAsync(
+            (db, stop) => StartAsync(db, request, requestId, stop), cancellation);
+        if (repeated)
+        {
+            Log.Repeated(logger, requestId, rollout.Id);
+        }
+        else
+        {
+            Log.Started(logger, rollout.Id, upgrades.Count, rollout.HostName, rollout.ImageDigest);
+        }
+
+        DateTimeOffset now = time.GetUtcNow();
+        return new Wire.StartUpgradeResponse
+        {
+            RolloutId = rollout.Id.ToString(),
+            Upgrades = { upgrades.OrderBy(upgrade => upgrade.GuestName, StringComparer.Ordinal).Select(upgrade => upgrade.ToResponse(now)) },
+        };
+    }
+
+    private static Guid Check(Wire.StartUpgradeRequest request)
+    {
+        List<(string, string)> violations = [];
+        if (!HeartbeatRules.IsName(request.Host))
+        {
+            violations.Add(("host", "must be the name of a host: 1 to 63 lower-case letters, digits, dots and hyphens."));
+        }
+
+        if (request.Image.Length is 0 or > 128)
+        {
+            violations.Add(("image", "must be an image's name, its digest, or 8 digits or more of the digest's beginning."));
+        }
+
+        if (!Guid.TryParse(request.RequestId, out Guid requestId) || requestId == Guid.Empty)
+        {
+            violations.Add(("request_id", "must be a UUID, a new one for every new request."));
+        }
+
+        return violations.Count == 0 ? requestId : throw Refusal.Invalid(violations);
+    }
+
+    private async Task<(RolloutRecord, List<UpgradeRecord>, bool Repeated)> StartAsync(
+        FleetDbContext db, Wire.StartUpgradeRequest request, Guid requestId, CancellationToken cancellation)
+    {
+        if (await db.Rollouts.AsNoTracking().SingleOrDefaultAsync(row => row.RequestId == requestId, cancellation) is { } earlier)
+        {
+            if (earlier.HostName != request.Host || earlier.RequestedImage != request.Image)
+            {
+                throw Refusal.Invalid([("request_id",
+                    $"was used for another request (host {earlier.HostName}, image {earlier.RequestedImage}); choose a new one.")]);
+            }
+
+            List<UpgradeRecord> started = await db.Upgrades.AsNoTracking().AsSplitQuery()
+                .Include(row => row.Steps).ThenInclude(step => step.Timings)
+                .Where(row => row.RolloutId == earlier.Id).ToListAsync(cancellation);
+            return (earlier, started, Repeated: true);
+        }
+
+        DateTimeOffset now = time.GetUtcNow();
+        HostRecord host = await db.Hosts.AsNoTracking().SingleOrDefaultAsync(row => row.Name == request.Host, cancellation)
+            ?? throw Refusal.UnknownHost(request.Host);
+        FindImage.Found images = await FindImage.OnHostAsync(db, host.Name, request.Image, cancellation);
+        if (!images.KnownElsewhere)
+        {
+            throw Refusal.NotFound($"Image '{request.Image}' is not known; see `twinfleet images list`.");
+        }
+
+        // Locked until the commit: heartbeats and other starts for the same guests wait.
+        List<GuestRecord> guests = await db.Guests
+            .FromSql($"select * from guests where host_name = {host.Name} and gone_at is null order by name for update")
+            .ToListAsync(cancellation);
+        await RefuseActiveAsync(db, host.Name, cancellation);
+        RefuseUnready(host, guests, images.OnHost, request.Image, now);
+
+        ImageRecord image = images.OnHost[0];
+        RolloutRecord rollout = new()
+        {
+            Id = Guid.CreateVersion7(now),
+            Kind = RolloutKind.Canary,
+            RequestId = requestId,
+            HostName = host.Name,
+            ImageDigest = image.Digest,
+            RequestedImage = request.Image,
+            CreatedAt = now,
+        };
+        db.Rollouts.Add(rollout);
+        List<UpgradeRecord> upgrades = [.. guests.Select(guest => Admit(db, rollout, image, guest, now))];
+        return (rollout, upgrades, Repeated: false);
+    }
+
+    private UpgradeRecord Admit(
+        FleetDbContext db, RolloutRecord rollout, ImageRecord image, GuestRecord guest, DateTimeOffset now)
+    {
+        guest.Epoch++;
+        UpgradeRecord upgrade = new()
+        {
+            // Not version 7: people type the beginning of it, and the beginnings must differ.
+            Id = Guid.NewGuid(),
+            RolloutId = rollout.Id,
+            HostName = guest.HostName,
+            GuestName = guest.Name,
+            ImageDigest = image.Digest,
+            ImageName = image.Name,
+            Epoch = guest.Epoch,
+            State = UpgradeState.Admitted,
+            CreatedAt = now,
+            ChangedAt = now,
+            KernelReleaseBefore = guest.KernelRelease,
+            BootIdBefore = guest.BootId,
+        };
+        db.Upgrades.Add(upgrade);
+        UpgradeJournal.Apply(db, upgrade, new UpgradeEvent.Started(), options.Value, now);
+        return upgrade;
+    }
+
+    private static async Task RefuseActiveAsync(FleetDbContext db, string host, CancellationToken cancellation)
+    {
+        UpgradeRecord? active = await db.Upgrades.AsNoTracking()
+            .Where(row => row.HostName == host && row.FinishedAt == null)
+            .OrderBy(row => row.GuestName).FirstOrDefaultAsync(cancellation);
+        if (active is not null)
+        {
+            throw Refusal.AlreadyExists(
+                $"Guest {active.GuestName} of host {host} has an active upgrade ({active.Id}, in {active.State}); nothing was started. Watch it with `twinfleet upgrade show {active.Id}`.");
+        }
+    }
+
+    private static void RefuseUnready(
+        HostRecord host, List<GuestRecord> guests, IReadOnlyList<ImageRecord> images, string wanted, DateTimeOffset now)
+    {
+        if (images.Count > 1)
+        {
+            throw Refusal.Invalid([("image",
+                $"'{wanted}' fits {images.Count} images on host {host.Name} ({string.Join(", ", images.Select(image => image.Digest))}); give more of the digest.")]);
+        }
+
+        List<(string, string)> blockers = [];
+        if (!host.IsOnline(now))
+        {
+            blockers.Add(("host", $"Host {host.Name} is offline, last seen {host.LastSeen:u}; see that its agent runs."));
+        }
+
+        if (images.Count == 0)
+        {
+            blockers.Add(("image", $"Host {host.Name} does not hold image '{wanted}'; put it into the host's image directory."));
+        }
+
+        if (guests.Count == 0)
+        {
+            blockers.Add(("host", $"Host {host.Name} has no guests."));
+        }
+
+        blockers.AddRange(guests.Where(guest => guest.State != GuestState.Running).Select(guest =>
+            ("host", $"Guest {guest.Name} is not running ({guest.State}); all guests of the host must be.")));
+        if (blockers.Count > 0)
+        {
+            throw Refusal.NotReady(blockers);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(3101, LogLevel.Information, "Rollout {Rollout}: {Count} upgrades of host {Host} to {Image} started")]
+        public static partial void Started(ILogger logger, Guid rollout, int count, string host, string image);
+
+        [LoggerMessage(3102, LogLevel.Information, "Request {Request} was made before; it started rollout {Rollout}")]
+        public static partial void Repeated(ILogger logger, Guid request, Guid rollout);
+    }
+}

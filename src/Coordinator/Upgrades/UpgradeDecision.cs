@@ -1,0 +1,65 @@
+using TwinKernel.Fleet.Contracts.Messages;
+
+namespace TwinKernel.Fleet.Coordinator.Upgrades;
+
+/// <summary>All that a decision depends on. <paramref name="Attempt"/> counts from 1 within the step.</summary>
+public sealed record UpgradeSituation(
+    UpgradeState State, StepPhase Phase, int Attempt, string Host, long Epoch)
+{
+    public bool Ended => State is UpgradeState.Completed or UpgradeState.RolledBack or UpgradeState.Failed
+        or UpgradeState.CommitIncomplete;
+
+    /// <summary>The step that the state stands for; null when no step runs.</summary>
+    public UpgradeStep? Step => State switch
+    {
+        UpgradeState.RollingBack => UpgradeStep.RollBack,
+        >= UpgradeState.Preflight and <= UpgradeState.Commit => (UpgradeStep)(State - UpgradeState.Preflight + 1),
+        _ => null,
+    };
+}
+
+/// <summary>An order to the host's agent.</summary>
+/// <param name="Step">The step to carry out.</param>
+/// <param name="Attempt">1 for the first.</param>
+/// <param name="Deadline">How long it may take once accepted.</param>
+/// <param name="ExpiresAfter">How long it may be accepted.</param>
+public sealed record StepCommand(UpgradeStep Step, int Attempt, TimeSpan Deadline, TimeSpan ExpiresAfter);
+
+/// <summary>What the journal writes down.</summary>
+public abstract record UpgradeEffect
+{
+    private UpgradeEffect()
+    {
+    }
+
+    public sealed record AcceptStep : UpgradeEffect;
+
+    public sealed record NoteProgress(string Message) : UpgradeEffect;
+
+    /// <summary>The current attempt has an outcome. <see cref="UpgradeFailure.None"/>: it succeeded.</summary>
+    public sealed record FinishStep(UpgradeFailure Failure, string Reason, StepReport Report) : UpgradeEffect;
+
+    /// <summary>The upgrade as a whole carries this failure from now on.</summary>
+    public sealed record RecordFailure(UpgradeStep? Step, UpgradeFailure Failure, string Reason) : UpgradeEffect;
+
+    /// <summary>A later attempt made good what had failed.</summary>
+    public sealed record ClearFailure : UpgradeEffect;
+}
+
+/// <summary>What follows from an event.</summary>
+public sealed record UpgradeDecision
+{
+    public required UpgradeSituation Next { get; init; }
+
+    /// <summary>Why nothing changes; null when the event was handled.</summary>
+    public IgnoredEvent? Ignored { get; init; }
+
+    public StepCommand? Command { get; init; }
+
+    /// <summary>Time until <see cref="UpgradeEvent.DeadlinePassed"/>; null: none, or as before when <see cref="KeepsDeadline"/>.</summary>
+    public TimeSpan? Deadline { get; init; }
+
+    public bool KeepsDeadline { get; init; }
+
+    public IReadOnlyList<UpgradeEffect> Effects { get; init; } = [];
+}
