@@ -10,8 +10,15 @@ internal static class SetupData
 {
     public const int NodeBytes = 40; /* struct setup_data (16) + struct setup_indirect (24) */
 
+    private const int PageBytes = 4096;
     private const uint Indirect = 0x8000_0000;
     private const uint Jailhouse = 6;
+
+    /// <summary>
+    /// Length of the list in bytes: whole pages, the last node reaches to the end. Kernels before 6.15 split their memory
+    /// map at the ends of nodes, and a boundary within a page would be a hole to memory hotplug.
+    /// </summary>
+    public static int BytesFor(int pieces) => (int)ByteWriting.AlignUp((ulong)(pieces * NodeBytes), PageBytes);
 
     /// <summary>Writes one node per piece, linked in order, to be placed at <paramref name="address"/>.</summary>
     /// <param name="pieces">What to reserve.</param>
@@ -19,14 +26,14 @@ internal static class SetupData
     /// <param name="endOfRam">End of the highest RAM that is not held back.</param>
     public static byte[] Build(IReadOnlyList<PhysicalRange> pieces, ulong address, ulong endOfRam)
     {
-        var data = new byte[pieces.Count * NodeBytes];
+        var data = new byte[BytesFor(pieces.Count)];
         var last = pieces.Count == 0 ? 0 : pieces.Max(piece => piece.End);
         for (var i = 0; i < pieces.Count; i++)
         {
             var offset = i * NodeBytes;
             data.U64(offset, i + 1 < pieces.Count ? address + (ulong)(offset + NodeBytes) : 0);
             data.U32(offset + 8, Indirect);
-            data.U32(offset + 12, NodeBytes - 16);
+            data.U32(offset + 12, (uint)(i + 1 < pieces.Count ? NodeBytes : data.Length - offset) - 16);
             data.U32(offset + 16, Indirect | Jailhouse);
             data.U64(offset + 24, ReservedBytes(pieces[i]));
             data.U64(offset + 32, pieces[i].Start);

@@ -38,7 +38,7 @@ internal sealed record SlotLayout
         var bootParams = slot.Start + IdentityMap.BytesFor(slot);
         var commandLine = bootParams + BootImage.BootParams.Bytes;
         var setupData = AlignUp(commandLine + kernel.CommandLineSize + 1, PageBytes);
-        var free = AlignUp(setupData + (ulong)(request.HeldBack.Count * BootImage.SetupData.NodeBytes), PageBytes);
+        var free = setupData + (ulong)BootImage.SetupData.BytesFor(request.HeldBack.Count);
 
         /* A relocatable kernel that is loaded below its preferred address moves itself up to it. */
         var load = kernel.Relocatable ? Math.Max(AlignUp(free, kernel.Alignment), AlignUp(kernel.PreferredAddress, kernel.Alignment)) : kernel.PreferredAddress;

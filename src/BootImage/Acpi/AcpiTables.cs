@@ -20,8 +20,7 @@ internal static class AcpiTables
     public static byte[] Build(BootRequest request, ulong address)
     {
         var madt = Madt.Build(request.ApicIds);
-        var dsdt = AcpiTable.Create("DSDT", revision: 2, AcpiTable.HeaderBytes);
-        AcpiTable.Seal(dsdt);
+        var dsdt = Dsdt.Build();
         var mcfg = request.Ecam is { } ecam ? Mcfg.Build(ecam) : [];
 
         var xsdtAt = Next(address + Rsdp.Bytes);
