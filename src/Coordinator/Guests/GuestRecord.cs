@@ -35,7 +35,7 @@ public sealed class GuestRecord
         {
             table.ToTable("guests");
             table.HasKey(guest => new { guest.HostName, guest.Name });
-            table.HasOne<HostRecord>().WithMany().HasForeignKey(guest => guest.HostName);
+            table.HasOne<HostRecord>().WithMany().HasForeignKey(guest => guest.HostName).OnDelete(DeleteBehavior.Restrict);
         }
     }
 }

@@ -37,8 +37,8 @@ public sealed class HostImageRecord
         {
             table.ToTable("host_images");
             table.HasKey(held => new { held.HostName, held.Digest });
-            table.HasOne<HostRecord>().WithMany().HasForeignKey(held => held.HostName);
-            table.HasOne<ImageRecord>().WithMany().HasForeignKey(held => held.Digest);
+            table.HasOne<HostRecord>().WithMany().HasForeignKey(held => held.HostName).OnDelete(DeleteBehavior.Restrict);
+            table.HasOne<ImageRecord>().WithMany().HasForeignKey(held => held.Digest).OnDelete(DeleteBehavior.Restrict);
         }
     }
 }

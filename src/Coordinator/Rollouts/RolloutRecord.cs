@@ -34,7 +34,7 @@ public sealed class RolloutRecord
             table.HasKey(rollout => rollout.Id);
             table.Property(rollout => rollout.Id).ValueGeneratedNever();
             table.HasIndex(rollout => rollout.RequestId).IsUnique();
-            table.HasOne<ImageRecord>().WithMany().HasForeignKey(rollout => rollout.ImageDigest);
+            table.HasOne<ImageRecord>().WithMany().HasForeignKey(rollout => rollout.ImageDigest).OnDelete(DeleteBehavior.Restrict);
         }
     }
 }

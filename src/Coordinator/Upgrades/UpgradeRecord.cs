@@ -70,9 +70,9 @@ public sealed class UpgradeRecord
             table.Property(upgrade => upgrade.Id).ValueGeneratedNever();
             table.Property(upgrade => upgrade.Version).IsRowVersion();
             table.Ignore(upgrade => upgrade.Situation);
-            table.HasOne<RolloutRecord>().WithMany().HasForeignKey(upgrade => upgrade.RolloutId);
-            table.HasOne<GuestRecord>().WithMany().HasForeignKey(upgrade => new { upgrade.HostName, upgrade.GuestName });
-            table.HasOne<ImageRecord>().WithMany().HasForeignKey(upgrade => upgrade.ImageDigest);
+            table.HasOne<RolloutRecord>().WithMany().HasForeignKey(upgrade => upgrade.RolloutId).OnDelete(DeleteBehavior.Restrict);
+            table.HasOne<GuestRecord>().WithMany().HasForeignKey(upgrade => new { upgrade.HostName, upgrade.GuestName }).OnDelete(DeleteBehavior.Restrict);
+            table.HasOne<ImageRecord>().WithMany().HasForeignKey(upgrade => upgrade.ImageDigest).OnDelete(DeleteBehavior.Restrict);
             table.HasMany(upgrade => upgrade.Steps).WithOne().HasForeignKey(step => step.UpgradeId);
             table.HasIndex(upgrade => new { upgrade.HostName, upgrade.GuestName })
                 .IsUnique().HasFilter("finished_at is null").HasDatabaseName("ux_upgrades_one_active_per_guest");
