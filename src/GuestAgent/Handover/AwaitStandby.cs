@@ -1,0 +1,50 @@
+using Grpc.Core;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+
+namespace TwinKernel.Fleet.GuestAgent.Handover;
+
+/// <summary>Waits until kernel B's agent is ready.</summary>
+public sealed class AwaitStandby(Twin.TwinInstances instances, TimeProvider time)
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>A kernel that was alive and whose heart has stood still for this long is dead.</summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(3);
+
+    /// <param name="patience">When to answer that kernel B is silent.</param>
+    public void Run(StepContext context, TimeSpan patience)
+    {
+        long started = time.GetTimestamp();
+        InstanceState seen = InstanceState.Launched;
+        while (true)
+        {
+            RunningInstance instance = instances.OfUpgrade();
+            if (instance.State != seen)
+            {
+                context.Add($"until.{instance.State.ToString().ToLowerInvariant()}", time.GetElapsedTime(started));
+                seen = instance.State;
+            }
+
+            switch (instance.State)
+            {
+                case InstanceState.Ready or InstanceState.Serving:
+                    context.Facts["instance"] = $"{instance.Id}";
+                    context.Facts["kernel_release"] = instance.Release;
+                    return;
+                case InstanceState.Panicked:
+                    throw new StepFailure(StatusCode.FailedPrecondition, Reasons.StandbyPanicked, $"Kernel B ({instance.Release}) panicked before it was ready; its console says why.");
+                case InstanceState.Alive when instance.BeatAge > SilenceLimit:
+                    throw new StepFailure(StatusCode.FailedPrecondition, Reasons.StandbySilent, $"Kernel B ({instance.Release}) was alive, but its heart has stood still for {instance.BeatAge.TotalSeconds:0.0} s.");
+            }
+
+            TimeSpan waited = time.GetElapsedTime(started);
+            if (waited >= patience)
+            {
+                throw new StepFailure(StatusCode.DeadlineExceeded, Reasons.StandbySilent, $"Kernel B was not ready after {waited.TotalSeconds:0.0} s; it is {instance.State.ToString().ToLowerInvariant()}.");
+            }
+
+            context.Cancellation.WaitHandle.WaitOne(Interval);
+            context.Cancellation.ThrowIfCancellationRequested();
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Services;
+using TwinKernel.Fleet.GuestAgent.Twin;
+
+namespace TwinKernel.Fleet.GuestAgent.Handover;
+
+/// <summary>
+/// Tells kernel B all it needs, and parks this kernel. A park that returns means that kernel B gave up or fell silent: the card, the
+/// address, CPUs and memory come back and this kernel goes on.
+/// </summary>
+public sealed partial class CutOver(
+    ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinInstances instances, TwinLink link, GiveBack giveBack, StepRunner runner, ILogger<CutOver> logger)
+{
+    /// <summary>300 ms of silence.</summary>
+    public const uint DefaultPatienceMs = 300;
+
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Up to the answer of the call: kernel B knows and agrees. Nothing is lost yet.</summary>
+    public void Prepare(StepContext context, uint patienceMs)
+    {
+        if (patienceMs is < 10 or > 60_000)
+        {
+            throw new StepFailure(StatusCode.InvalidArgument, Reasons.WrongStep, $"patience_ms is {patienceMs}; 10 to 60000 are possible.");
+        }
+
+        RunningInstance instance = instances.OfUpgrade();
+        int online = device.Query().Cpus.Count(cpu => cpu.Online);
+        if (online != 1)
+        {
+            throw new StepFailure(StatusCode.FailedPrecondition, Reasons.WrongStep, $"{online} CPUs are online in this kernel; all but one go over before the cut-over (Transfer).");
+        }
+
+        if (network is not { Interface: { } own, Configuration: { } configuration } || token.Value is not { } secret)
+        {
+            throw new StepFailure(StatusCode.FailedPrecondition, Reasons.Internal, "This kernel has no configured network interface or no token to hand over.");
+        }
+
+        ulong slotBytes = device.Slots().Where(slot => slot.Id == instance.Slot).Select(slot => slot.Bytes).FirstOrDefault();
+        HandoverOrder order = new()
+        {
+            UpgradeId = context.UpgradeId,
+            Epoch = context.Epoch,
+            Token = secret,
+            Mac = own.Mac,
+            Network = configuration.ToString(),
+            Functions = [own.Function],
+            SlotBytes = slotBytes,
+        };
+        context.Measure("agree", () =>
+            link.Ask(instance.Id, new LinkMessage { Sequence = 0, Kind = LinkMessage.Handover, Order = order }, AnswerPatience, context.Cancellation));
+        context.Facts["instance"] = $"{instance.Id}";
+        context.Facts["function"] = own.Function.ToString();
+        context.Facts["patience_ms"] = $"{patienceMs}";
+    }
+
+    /// <summary>Behind the answer. Returns only when this kernel goes on; then the step is recorded as failed and the upgrade as rolled back.</summary>
+    public void Park(StepContext context, uint patienceMs)
+    {
+        try
+        {
+            RunningInstance instance = instances.OfUpgrade();
+            GuestInterface own = network.Interface!;
+            NetworkConfiguration configuration = network.Configuration!;
+            ParkResult result = device.Park(instance.Id, TimeSpan.FromMilliseconds(patienceMs), [own.Function]);
+            context.Add("parked", result.Parked);
+            ComeBack(context, own, configuration, result);
+        }
+        catch (Exception error)
+        {
+            // The module refused to park: kernel B still waits, nothing has moved. The caller sees it in the status and rolls back.
+            runner.Record(context, error);
+        }
+    }
+
+    private void ComeBack(StepContext context, GuestInterface own, NetworkConfiguration configuration, ParkResult result)
+    {
+        StepFailure returned = new(StatusCode.FailedPrecondition, Reasons.CutOverReturned, result.End switch
+        {
+            ParkEnd.Silent => $"Kernel B fell silent after the cut-over; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
+            ParkEnd.Panicked => $"Kernel B panicked after the cut-over; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
+            _ => $"Kernel B gave the machine back; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
+        });
+        try
+        {
+            context.Measure("return.network", () => network.Rebind(own, configuration, InterfacePatience));
+        }
+        catch (Exception error) when (error is IOException or TimeoutException)
+        {
+            Log.NetworkLost(logger, own.Name, error.Message);
+        }
+
+        Log.WentOn(logger, result.End, result.Parked.TotalMilliseconds);
+        runner.Record(context, returned);
+        StepContext rollBack = new(Contracts.Guest.Step.RollBack, context.UpgradeId, context.Epoch, CancellationToken.None);
+        try
+        {
+            giveBack.Everything(rollBack);
+            runner.Record(rollBack, null);
+        }
+        catch (StepFailure error)
+        {
+            runner.Record(rollBack, error);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(200, LogLevel.Warning, "cutover: this kernel goes on ({End}) after {Milliseconds:0.0} ms")]
+        public static partial void WentOn(ILogger logger, ParkEnd end, double milliseconds);
+
+        [LoggerMessage(201, LogLevel.Critical, "cutover: the network interface {Interface} did not come back: {Message}")]
+        public static partial void NetworkLost(ILogger logger, string @interface, string message);
+    }
+}

@@ -1,0 +1,112 @@
+using System.Globalization;
+using Grpc.Core;
+using TwinKernel.Fleet.BootImage;
+using TwinKernel.Fleet.GuestAgent.Images;
+using TwinKernel.Fleet.GuestAgent.Journal;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Machine;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
+
+namespace TwinKernel.Fleet.GuestAgent.Handover;
+
+/// <summary>Receives the image, plans the boot and writes it into the slot. Nothing is written before digests and plan are right.</summary>
+public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files)
+{
+    /// <param name="nextChunk">The next bytes as they arrive; null at the end.</param>
+    public void Run(StepContext context, Wire.LoadHeader header, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
+    {
+        (ClaimedSlot slot, uint cpu) = Reserved();
+        WritePlan(context, slot, PlanBoot(context, header, slot, cpu, nextChunk));
+        context.Facts["image"] = header.ImageDigest;
+
+        // The image's copy would otherwise stay in this kernel's memory until its next collection.
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
+
+    /// <summary>Where the launch begins, as the step recorded it.</summary>
+    public static LaunchAddresses Addresses(StepEntry load) => new(Address(load, "entry"), Address(load, "boot_params"), Address(load, "page_table"), Address(load, "control"));
+
+    private static ulong Address(StepEntry load, string fact) => ulong.Parse(load.Facts[fact].AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+
+    private BootPlan PlanBoot(StepContext context, Wire.LoadHeader header, ClaimedSlot slot, uint cpu, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
+    {
+        ImageReceiver receiver = new(header, slot.Bytes);
+        context.Measure("receive", () =>
+        {
+            while (nextChunk(context.Cancellation) is { } chunk)
+            {
+                receiver.Append(chunk.Span);
+            }
+
+            receiver.Complete();
+        });
+        return context.Measure("plan", () =>
+        {
+            MachineView machine = device.Query();
+            MachineMemory memory = MachineMemory.Around((slot.Start, slot.Start + slot.Bytes), machine.Ranges, machine.MemoryBlockBytes);
+            try
+            {
+                BzImage kernel = BzImage.Parse(receiver.Kernel);
+                context.Facts["kernel_release"] = kernel.KernelVersion.Split(' ')[0];
+                return BootPlanner.Plan(new BootRequest
+                {
+                    Kernel = kernel,
+                    Initrd = receiver.Initrd,
+                    CommandLine = header.CommandLine,
+                    Slot = new PhysicalRange(slot.Start, slot.Bytes),
+                    LowWindow = new PhysicalRange(slot.LowStart, slot.LowSize),
+                    ApicIds = [.. machine.Cpus.Select(each => each.ApicId)],
+                    BootApicId = machine.Cpus.First(each => each.Number == cpu).ApicId,
+                    TscKhz = machine.TscKhz,
+                    HeldBack = [.. memory.HeldBack.Select(range => new PhysicalRange(range.Start, range.End - range.Start))],
+                    Ecam = machine.EcamBase == 0 ? null : new Ecam(machine.EcamBase, (byte)machine.EcamBusFirst, (byte)machine.EcamBusLast),
+                    Console = OtherConsole(),
+                });
+            }
+            catch (BootImageException error)
+            {
+                throw new StepFailure(StatusCode.InvalidArgument, Reasons.ImageInvalid, error.Message, error);
+            }
+        });
+    }
+
+    private void WritePlan(StepContext context, ClaimedSlot slot, BootPlan plan)
+    {
+        context.Measure("write", () =>
+        {
+            foreach (BootSegment segment in plan.Segments)
+            {
+                context.Cancellation.ThrowIfCancellationRequested();
+                device.Write(segment.Address, segment.Bytes.Span);
+            }
+        });
+        context.Facts["slot"] = $"{slot.Id}";
+        context.Facts["entry"] = $"0x{plan.Entry:x}";
+        context.Facts["boot_params"] = $"0x{plan.BootParams:x}";
+        context.Facts["page_table"] = $"0x{plan.PageTable:x}";
+        context.Facts["control"] = $"0x{plan.Control:x}";
+        context.Facts["command_line"] = plan.CommandLine;
+    }
+
+    private (ClaimedSlot Slot, uint Cpu) Reserved()
+    {
+        StepEntry reserve = journal.Current!.Find(Wire.Step.Reserve)!;
+        uint id = uint.Parse(reserve.Facts["slot"], CultureInfo.InvariantCulture);
+        uint cpu = uint.Parse(reserve.Facts["cpu"], CultureInfo.InvariantCulture);
+        foreach (ClaimedSlot slot in device.Slots())
+        {
+            if (slot.Id == id)
+            {
+                return (slot, cpu);
+            }
+        }
+
+        throw new StepFailure(StatusCode.FailedPrecondition, Reasons.Device, $"The module does not know slot {id} any more: roll back and begin anew.");
+    }
+
+    /// <summary>Kernels that live side by side take turns with the two serial ports.</summary>
+    private string OtherConsole() =>
+        KernelCommandLine.Value(files.TryRead("/proc/cmdline") ?? "", "console")?.StartsWith("ttyS1", StringComparison.Ordinal) == true
+            ? "ttyS0,115200"
+            : "ttyS1,115200";
+}

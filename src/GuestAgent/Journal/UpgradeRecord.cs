@@ -1,0 +1,44 @@
+using System.Collections.Immutable;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
+
+namespace TwinKernel.Fleet.GuestAgent.Journal;
+
+/// <summary>What the journal knows of the newest upgrade: an immutable picture, so that a status never waits for a step.</summary>
+public sealed record UpgradeRecord
+{
+    public required string UpgradeId { get; init; }
+
+    /// <summary>The newest epoch seen for this upgrade.</summary>
+    public required ulong Epoch { get; init; }
+
+    /// <summary>Newest entry of each step, in the order in which the steps were first begun.</summary>
+    public ImmutableList<StepEntry> Steps { get; init; } = [];
+    public ImmutableSortedSet<uint> Cpus { get; init; } = [];
+    public ImmutableSortedDictionary<uint, TakenBlock> Blocks { get; init; } = ImmutableSortedDictionary<uint, TakenBlock>.Empty;
+
+    public StepEntry? Find(Wire.Step step) => Steps.Find(entry => entry.Step == step);
+
+    public bool Succeeded(Wire.Step step) => Find(step)?.State == Wire.StepState.Succeeded;
+
+    /// <summary>Committed or rolled back: nothing of it is left to do or to undo.</summary>
+    public bool Closed => Succeeded(Wire.Step.Commit) || Succeeded(Wire.Step.RollBack);
+
+    /// <summary>It has taken, or may have taken, something of this guest.</summary>
+    public bool Active => !Closed && (Steps.Exists(entry => entry.Step is not (Wire.Step.Preflight or Wire.Step.RollBack)) || Cpus.Count + Blocks.Count > 0);
+
+    internal UpgradeRecord With(JournalEntry entry)
+    {
+        UpgradeRecord next = this with { Epoch = Math.Max(Epoch, entry.Epoch) };
+        if (entry.Step is { } step)
+        {
+            int index = Steps.FindIndex(known => known.Step == step.Step);
+            next = next with { Steps = index < 0 ? Steps.Add(step) : Steps.SetItem(index, step) };
+        }
+
+        return next with
+        {
+            Cpus = entry.TakesCpu is { } cpu ? Cpus.Add(cpu) : entry.ReturnsCpu is { } back ? Cpus.Remove(back) : Cpus,
+            Blocks = entry.TakesBlock is { } block ? Blocks.SetItem(block.Number, block) : entry.ReturnsBlock is { } number ? Blocks.Remove(number) : Blocks,
+        };
+    }
+}

@@ -1,0 +1,57 @@
+namespace TwinKernel.Fleet.GuestAgent.KernelDevice;
+
+/// <summary>
+/// The kernel module, request by request. Each method is one ioctl (writing a slot: one mmap) and throws
+/// <see cref="DeviceException"/> with the errno that <c>twinkernel.h</c> documents. Interrupted waits are resumed.
+/// A boundary on purpose: the steps are tested against a model of the module.
+/// </summary>
+public interface ITwinKernelDevice
+{
+    MachineView Query();
+
+    /// <summary>Takes a physical range as a slot.</summary>
+    ClaimedSlot ClaimSlot(ulong start, ulong bytes);
+
+    void ReleaseSlot(uint slot);
+
+    IReadOnlyList<ClaimedSlot> Slots();
+
+    /// <summary>Copies bytes to a physical address inside a claimed slot, or its window below 1 MiB, through a mapping that is gone on return.</summary>
+    void Write(ulong address, ReadOnlySpan<byte> bytes);
+
+    /// <summary>Starts the kernel in <paramref name="slot"/> on an offline CPU; returns the instance's id.</summary>
+    uint Launch(uint slot, uint cpu, LaunchAddresses addresses);
+
+    /// <summary>Resets an instance's CPUs. False: there is no such instance (any more).</summary>
+    bool Stop(uint instance);
+
+    IReadOnlyList<RunningInstance> Instances();
+
+    void GiveCpu(uint instance, uint cpu);
+
+    /// <summary>Puts a message into the mailbox to an instance; 0: to the parent.</summary>
+    void Send(uint instance, ReadOnlySpan<byte> message);
+
+    /// <summary>Waits for a message. Null: none came in time. <paramref name="timeout"/> is at most a minute.</summary>
+    byte[]? Receive(uint instance, TimeSpan timeout);
+
+    /// <summary>Parks this kernel. Returns only when the instance gave the machine back or fell silent.</summary>
+    ParkResult Park(uint instance, TimeSpan patience, ReadOnlySpan<PciFunction> functions);
+
+    void Ready();
+
+    /// <summary>True: the parent has parked. False: not within <paramref name="timeout"/>, at most a minute.</summary>
+    bool WaitParked(TimeSpan timeout);
+
+    /// <summary>Binds one PCI function here; one that was adopted before is a success.</summary>
+    void AdoptFunction(PciFunction function);
+
+    /// <summary>Lets the parked parent go on. Does not return on success.</summary>
+    void Return();
+
+    /// <summary>Ends the parent; returns the CPUs online here.</summary>
+    uint Commit();
+
+    /// <summary>Takes a piece of the machine's memory over. False: it was this kernel's already.</summary>
+    bool AdoptMemory(ulong start, ulong bytes);
+}

@@ -1,0 +1,26 @@
+namespace TwinKernel.Fleet.GuestAgent.Machine;
+
+/// <summary>Which memory blocks to try for a slot. Pure.</summary>
+public static class MemoryRuns
+{
+    /// <summary>A slot must lie below this: the boot protocol's 32-bit addresses and the identity map of the launch end there.</summary>
+    public const ulong Ceiling = 1ul << 32;
+
+    /// <summary>How many whole blocks hold <paramref name="bytes"/>.</summary>
+    public static int BlocksFor(ulong bytes, ulong blockBytes) => checked((int)((bytes + blockBytes - 1) / blockBytes));
+
+    /// <summary>
+    /// The first blocks of every run of <paramref name="count"/> contiguous blocks that are online, movable, wholly below 4 GiB, not
+    /// block 0 and without one that has <paramref name="refused"/>. Lowest first: what a kernel allocates for good while it
+    /// boots comes from the top of its memory.
+    /// </summary>
+    public static IEnumerable<uint> Candidates(IReadOnlyList<MemoryBlock> blocks, ulong blockBytes, int count, IReadOnlySet<uint> refused)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfZero(blockBytes);
+        HashSet<uint> usable = [.. blocks
+            .Where(block => block is { Online: true, Movable: true, Number: > 0 } && (block.Number + 1ul) * blockBytes <= Ceiling && !refused.Contains(block.Number))
+            .Select(block => block.Number)];
+        return usable.Order().Where(first => Enumerable.Range(0, count).All(offset => usable.Contains(first + (uint)offset)));
+    }
+}

@@ -1,0 +1,111 @@
+using System.Diagnostics;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Machine;
+
+namespace TwinKernel.Fleet.GuestAgent.Services;
+
+/// <summary>A network interface that sits on a PCI function.</summary>
+/// <param name="Name">As in <c>/sys/class/net</c>.</param>
+/// <param name="Mac">Lower case, with colons.</param>
+/// <param name="Function">The PCI function that moves at the cut-over.</param>
+/// <param name="Driver">The PCI driver that it is bound to, such as <c>virtio-pci</c>.</param>
+public sealed record GuestInterface(string Name, string Mac, PciFunction Function, string Driver);
+
+/// <summary>The guest's one network interface and its configuration.</summary>
+public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
+{
+    private const string Interfaces = "/sys/class/net";
+    private const string Functions = "/sys/bus/pci/devices";
+    private volatile GuestInterface? _interface;
+    private volatile NetworkConfiguration? _configuration;
+
+    /// <summary>The interface that carries <see cref="Configuration"/>; null before this kernel owns one.</summary>
+    public GuestInterface? Interface => _interface;
+
+    public NetworkConfiguration? Configuration => _configuration;
+
+    /// <summary>Interfaces on PCI functions, those of virtio first, then by name.</summary>
+    public IReadOnlyList<GuestInterface> List() =>
+    [
+        .. files.List(Interfaces)
+            .Select(name => (Name: name, Path: files.Resolve($"{Interfaces}/{name}")))
+            .Where(found => found.Path is not null)
+            .OrderBy(found => found.Path!.Contains("/virtio", StringComparison.Ordinal) ? 0 : 1)
+            .ThenBy(found => found.Name, StringComparer.Ordinal)
+            .Select(found => Look(found.Name, found.Path!))
+            .OfType<GuestInterface>(),
+    ];
+
+    /// <summary>Configures the first interface. False: there is none.</summary>
+    /// <exception cref="IOException">The kernel refuses.</exception>
+    public bool ConfigureFirst(NetworkConfiguration configuration)
+    {
+        if (List() is not [GuestInterface first, ..])
+        {
+            return false;
+        }
+
+        Configure(first, configuration);
+        return true;
+    }
+
+    /// <summary>Waits for the interface with this address, then configures it. Inside the gap: it looks at once and yields instead of sleeping.</summary>
+    /// <exception cref="TimeoutException">No such interface within <paramref name="patience"/>.</exception>
+    public void ConfigureByMac(string mac, NetworkConfiguration configuration, TimeSpan patience)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            foreach (string name in files.List(Interfaces))
+            {
+                if (string.Equals(files.TryRead($"{Interfaces}/{name}/address"), mac, StringComparison.OrdinalIgnoreCase)
+                    && files.Resolve($"{Interfaces}/{name}") is { } path && Look(name, path) is { } found)
+                {
+                    Configure(found, configuration);
+                    return;
+                }
+            }
+
+            if (Stopwatch.GetElapsedTime(started) > patience)
+            {
+                throw new TimeoutException($"No network interface with address {mac} appeared within {patience.TotalMilliseconds:0} ms.");
+            }
+
+            Thread.Yield();
+        }
+    }
+
+    /// <summary>Binds the driver of the function anew, as after a kernel beside this one has driven it, and configures the interface.</summary>
+    public void Rebind(GuestInterface lost, NetworkConfiguration configuration, TimeSpan patience)
+    {
+        string driver = $"/sys/bus/pci/drivers/{lost.Driver}";
+        if (files.Exists($"{Functions}/{lost.Function}/driver"))
+        {
+            files.Write($"{driver}/unbind", lost.Function.ToString());
+        }
+
+        files.Write($"{driver}/bind", lost.Function.ToString());
+        ConfigureByMac(lost.Mac, configuration, patience);
+    }
+
+    private void Configure(GuestInterface target, NetworkConfiguration configuration)
+    {
+        stack.Configure(target.Name, configuration);
+        _configuration = configuration;
+        _interface = target;
+    }
+
+    private GuestInterface? Look(string name, string path)
+    {
+        foreach (string part in Enumerable.Reverse(path.Split('/')))
+        {
+            if (PciFunction.TryParse(part, out PciFunction function))
+            {
+                string? driver = files.Resolve($"{Functions}/{function}/driver");
+                return new GuestInterface(name, files.TryRead($"{Interfaces}/{name}/address") ?? "", function, driver is null ? "virtio-pci" : Path.GetFileName(driver));
+            }
+        }
+
+        return null;
+    }
+}

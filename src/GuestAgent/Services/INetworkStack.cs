@@ -1,0 +1,12 @@
+namespace TwinKernel.Fleet.GuestAgent.Services;
+
+/// <summary>The kernel's IPv4 stack. A boundary: tests must not reconfigure the machine that they run on.</summary>
+public interface INetworkStack
+{
+    /// <summary>Gives an interface its address and brings it up with its default route. Idempotent.</summary>
+    /// <exception cref="IOException">The kernel refuses; the message names the request.</exception>
+    void Configure(string networkInterface, NetworkConfiguration configuration);
+
+    /// <summary>Brings the loopback interface up.</summary>
+    void BringUpLoopback();
+}

@@ -1,0 +1,126 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Text;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+
+namespace TwinKernel.Fleet.GuestAgent.Services;
+
+/// <summary>IPv4 configuration with the classic socket ioctls: five system calls and no other program inside the gap (netdevice(7), route's rtentry).</summary>
+internal sealed unsafe class IoctlNetworkStack : INetworkStack
+{
+    private const int RequestBytes = 40; // struct ifreq
+    private const int RouteBytes = 120; // struct rtentry
+    private const int NameBytes = 16;
+    private const uint AddRoute = 0x890b;
+    private const uint GetFlags = 0x8913;
+    private const uint SetFlags = 0x8914;
+    private const uint SetAddress = 0x8916;
+    private const uint SetMask = 0x891c;
+    private const short Up = 1;
+    private const ushort RouteUp = 1;
+    private const ushort RouteGateway = 2;
+    private const int Internet = 2;
+    private const int Datagram = 2;
+
+    public void Configure(string networkInterface, NetworkConfiguration configuration)
+    {
+        using Handle socket = new();
+        Span<byte> request = stackalloc byte[RequestBytes];
+        SetSocketAddress(Named(request, networkInterface)[NameBytes..], configuration.Address);
+        socket.Ask(SetAddress, request, "SIOCSIFADDR", networkInterface);
+        SetSocketAddress(Named(request, networkInterface)[NameBytes..], configuration.Mask);
+        socket.Ask(SetMask, request, "SIOCSIFNETMASK", networkInterface);
+        BringUp(socket, networkInterface);
+        if (configuration.Gateway is { } gateway)
+        {
+            AddDefaultRoute(socket, networkInterface, gateway);
+        }
+    }
+
+    public void BringUpLoopback()
+    {
+        using Handle socket = new();
+        BringUp(socket, "lo");
+    }
+
+    private static void BringUp(Handle socket, string networkInterface)
+    {
+        Span<byte> request = stackalloc byte[RequestBytes];
+        Named(request, networkInterface);
+        socket.Ask(GetFlags, request, "SIOCGIFFLAGS", networkInterface);
+        Span<byte> flags = request[NameBytes..];
+        BinaryPrimitives.WriteInt16LittleEndian(flags, (short)(BinaryPrimitives.ReadInt16LittleEndian(flags) | Up));
+        socket.Ask(SetFlags, request, "SIOCSIFFLAGS", networkInterface);
+    }
+
+    private static void AddDefaultRoute(Handle socket, string networkInterface, IPAddress gateway)
+    {
+        Span<byte> route = stackalloc byte[RouteBytes];
+        Span<byte> name = stackalloc byte[NameBytes];
+        route.Clear();
+        name.Clear();
+        Encoding.ASCII.GetBytes(networkInterface, name);
+        SetSocketAddress(route[8..], IPAddress.Any);
+        SetSocketAddress(route[24..], gateway);
+        SetSocketAddress(route[40..], IPAddress.Any);
+        BinaryPrimitives.WriteUInt16LittleEndian(route[56..], RouteUp | RouteGateway);
+        fixed (byte* device = name)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(route[88..], (ulong)device);
+            socket.Ask(AddRoute, route, "SIOCADDRT", networkInterface, Errno.EEXIST);
+        }
+    }
+
+    private static Span<byte> Named(Span<byte> request, string networkInterface)
+    {
+        if (networkInterface.Length is 0 or >= NameBytes)
+        {
+            throw new IOException($"'{networkInterface}' is not the name of a network interface.");
+        }
+
+        request.Clear();
+        Encoding.ASCII.GetBytes(networkInterface, request);
+        return request;
+    }
+
+    private static void SetSocketAddress(Span<byte> target, IPAddress address)
+    {
+        target[..16].Clear();
+        BinaryPrimitives.WriteUInt16LittleEndian(target, Internet);
+        address.TryWriteBytes(target[4..8], out _);
+    }
+
+    private readonly ref struct Handle
+    {
+        private readonly int _descriptor;
+
+        public Handle()
+        {
+            _descriptor = Libc.Socket(Internet, Datagram, 0);
+            if (_descriptor < 0)
+            {
+                throw new IOException($"socket: {(Errno)Marshal.GetLastPInvokeError()}");
+            }
+        }
+
+        public void Dispose() => Libc.Close(_descriptor);
+
+        public void Ask(uint number, Span<byte> argument, string name, string networkInterface, Errno accepted = Errno.None)
+        {
+            fixed (byte* pointer = argument)
+            {
+                if (Libc.Ioctl(_descriptor, number, pointer) >= 0)
+                {
+                    return;
+                }
+            }
+
+            Errno errno = (Errno)Marshal.GetLastPInvokeError();
+            if (errno != accepted)
+            {
+                throw new IOException($"{name} on {networkInterface}: {errno}");
+            }
+        }
+    }
+}

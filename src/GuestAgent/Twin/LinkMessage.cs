@@ -1,0 +1,49 @@
+using System.Text.Json.Serialization;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+
+namespace TwinKernel.Fleet.GuestAgent.Twin;
+
+/// <summary>What the two agents say to each other through the mailbox: JSON, one object a message.</summary>
+internal sealed record LinkMessage
+{
+    public const string Handover = "handover";
+    public const string OnlineCpu = "online-cpu";
+    public const string Done = "done";
+    public const string Refused = "refused";
+
+    /// <summary>Of the question; its answer carries the same, so that a late answer to an agent that is gone is told apart.</summary>
+    public required ulong Sequence { get; init; }
+    public required string Kind { get; init; }
+
+    /// <summary>Of the CPU to bring online.</summary>
+    public uint? ApicId { get; init; }
+    public HandoverOrder? Order { get; init; }
+
+    /// <summary>Why it was refused.</summary>
+    public string? Error { get; init; }
+}
+
+/// <summary>All that kernel B needs to serve in the place of kernel A. Secret: it carries the guest's token.</summary>
+public sealed record HandoverOrder
+{
+    public required string UpgradeId { get; init; }
+    public required ulong Epoch { get; init; }
+    public required string Token { get; init; }
+
+    /// <summary>Of the interface that appears with the function.</summary>
+    public required string Mac { get; init; }
+
+    /// <summary>In the form of <c>twinkernel.net=</c>.</summary>
+    public required string Network { get; init; }
+
+    /// <summary>To adopt, in order.</summary>
+    public required IReadOnlyList<PciFunction> Functions { get; init; }
+
+    /// <summary>Of the slot that kernel B lives in: the next upgrade will want one as large.</summary>
+    public required ulong SlotBytes { get; init; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(LinkMessage))]
+[JsonSerializable(typeof(HandoverOrder))]
+internal sealed partial class LinkJson : JsonSerializerContext;
