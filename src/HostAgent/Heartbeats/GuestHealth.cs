@@ -1,0 +1,78 @@
+using System.Collections.Concurrent;
+using Grpc.Core;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.HostAgent.GuestLink;
+using TwinKernel.Fleet.HostAgent.Machines;
+
+namespace TwinKernel.Fleet.HostAgent.Heartbeats;
+
+/// <summary>Asks every guest's agent at a calm pace how it is, for the heartbeats.</summary>
+internal sealed class GuestHealth(HostMachines machines, TimeProvider time) : BackgroundService
+{
+    private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    /// <summary>Silences in a row after which a guest counts as unreachable: a cut-over is shorter.</summary>
+    private const int Silences = 2;
+    private readonly ConcurrentDictionary<string, Health> _health = new();
+
+    /// <summary>Raised when a guest's state or kernel has changed.</summary>
+    public event Action? Changed;
+
+    public GuestReport Report(GuestMachine machine)
+    {
+        Health health = _health.GetValueOrDefault(machine.Name) ?? new Health(null, null, 0);
+        MachineEndpoint? endpoint = machine.Endpoint;
+        bool same = endpoint is not null && health.Machine == endpoint.Gone;
+        GuestState state = endpoint is null ? GuestState.Stopped
+            : !same || health.Observation is null ? GuestState.Starting
+            : health.Silences >= Silences ? GuestState.Unreachable
+            : GuestState.Running;
+        return new GuestReport
+        {
+            Guest = machine.Name,
+            State = state,
+            ImageDigest = machine.ServingImageDigest,
+            ServiceAddress = endpoint?.Service.ToString() ?? "",
+            Observation = same ? health.Observation : null,
+        };
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(machines.All.Select(m => WatchAsync(m, stoppingToken)));
+
+    private async Task WatchAsync(GuestMachine machine, CancellationToken stoppingToken)
+    {
+        using PeriodicTimer timer = new(Pace, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+        {
+            if (machine.Endpoint is { } endpoint)
+            {
+                GuestReport before = Report(machine);
+                _health[machine.Name] = await AskAsync(endpoint, _health.GetValueOrDefault(machine.Name), stoppingToken).ConfigureAwait(false);
+                GuestReport after = Report(machine);
+                if (before.State != after.State || before.Observation?.BootId != after.Observation?.BootId)
+                {
+                    Changed?.Invoke();
+                }
+            }
+        }
+    }
+
+    private static async Task<Health> AskAsync(MachineEndpoint endpoint, Health? before, CancellationToken stoppingToken)
+    {
+        bool same = before?.Machine == endpoint.Gone;
+        try
+        {
+            Contracts.Guest.Status status = await GuestConnection.AskStatusAsync(endpoint, Patience, stoppingToken).ConfigureAwait(false);
+            return new Health(endpoint.Gone, status.ToObservation(), 0);
+        }
+        catch (RpcException)
+        {
+            return new Health(endpoint.Gone, same ? before?.Observation : null, same ? before!.Silences + 1 : 1);
+        }
+    }
+
+    /// <param name="Machine">Which run of the machine it is of: a token is equal to itself only.</param>
+    private sealed record Health(CancellationToken? Machine, GuestObservation? Observation, int Silences);
+}

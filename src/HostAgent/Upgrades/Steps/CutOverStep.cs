@@ -1,0 +1,134 @@
+using Grpc.Core;
+using TwinKernel.Fleet.Contracts.Guest;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.HostAgent.GuestLink;
+using TwinKernel.Fleet.HostAgent.Machines;
+using GuestStatus = TwinKernel.Fleet.Contracts.Guest.Status;
+
+namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
+
+/// <summary>
+/// Kernel A parks, kernel B serves. The call's answer, which may be lost with the connection, decides nothing: what
+/// answers on the guest's address afterwards does.
+/// </summary>
+internal static class CutOverStep
+{
+    /// <summary>Name of the fact that holds kernel A's boot id, noted before anything happens.</summary>
+    public const string BootIdOfA = "bootIdOfA";
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan PollTimeout = TimeSpan.FromMilliseconds(500);
+
+    public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        MachineEndpoint endpoint = context.Endpoint;
+        context.Observations.Begin(context.Command.UpgradeId, endpoint);
+        string? bootIdOfA = context.Journal.Fact(context.Command.UpgradeId, BootIdOfA);
+        if (bootIdOfA is null)
+        {
+            GuestStatus before = await context.CallAsync((guest, _) => guest.StatusAsync(TimeSpan.FromSeconds(2), cancellationToken), cancellationToken).ConfigureAwait(false);
+            bootIdOfA = before.BootId;
+            context.Journal.Note(context.Command.UpgradeId, BootIdOfA, bootIdOfA);
+        }
+
+        await AskAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
+        using (context.Timings.Measure("cutover.answer"))
+        {
+            context.Observed = await WaitForKernelBAsync(context, endpoint, bootIdOfA, cancellationToken).ConfigureAwait(false);
+        }
+
+        context.Machine.RecordServing(context.Command.ImageDigest);
+        context.Progress($"kernel {context.Observed.KernelRelease} serves");
+    }
+
+    private static async Task AskAsync(StepContext context, MachineEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        CutOverRequest request = new()
+        {
+            UpgradeId = context.Command.UpgradeId.ToString(),
+            Epoch = (ulong)context.Command.Epoch,
+            PatienceMs = (uint)context.Options.CutOverPatience.TotalMilliseconds,
+        };
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, endpoint.Gone);
+        using GuestConnection connection = new(endpoint);
+        Task<StepResult> answer = connection.Client.CutOverAsync(request, connection.Options(context.Deadline, limit.Token)).ResponseAsync;
+        try
+        {
+            // Not longer: the answer comes before the parking, or is lost with it.
+            StepResult result = await answer.WaitAsync(TimeSpan.FromSeconds(3), cancellationToken).ConfigureAwait(false);
+            context.Timings.Add(result.Timings);
+        }
+        catch (TimeoutException)
+        {
+            await limit.CancelAsync().ConfigureAwait(false);
+            await ((Task)answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        catch (RpcException e) when (e.IsTransport() && !limit.IsCancellationRequested)
+        {
+            context.Progress("the call's connection ended; asking who serves");
+        }
+        catch (RpcException e) when (e.StepErrorOf() is { Reason: "WRONG_STEP" })
+        {
+            // Kernel B does not know this step: it has happened already. If it was A that refused, its status says so.
+            context.Progress($"asking who serves: {e.StepErrorOf()!.Message}");
+        }
+    }
+
+    private static async Task<GuestStatus> WaitForKernelBAsync(StepContext context, MachineEndpoint endpoint, string bootIdOfA, CancellationToken cancellationToken)
+    {
+        bool refusedByA = false;
+        while (true)
+        {
+            if (endpoint.Gone.IsCancellationRequested)
+            {
+                throw new StepException(UpgradeFailure.MachineGone, $"The machine of guest {context.Machine.Name} ended at the cut-over; {StandbyConsole.Tail(context)}.");
+            }
+
+            GuestStatus? status = await AskOnceAsync(endpoint, cancellationToken).ConfigureAwait(false);
+            if (status is not null && status.BootId != bootIdOfA)
+            {
+                return status.TwinBooted
+                    ? status
+                    : throw new StepException(UpgradeFailure.MachineGone, $"Neither kernel of the cut-over answers but one that firmware booted (boot id {status.BootId}): the machine was reset.");
+            }
+
+            StepRecord? recorded = status?.Steps.LastOrDefault(s => s.Step == Step.CutOver);
+            if (status is not null && recorded is { State: StepState.Failed })
+            {
+                context.Observed = status;
+                context.Timings.Add(recorded.Timings);
+                throw new StepException(
+                    UpgradeFailure.CutOverReturned,
+                    $"Kernel A took everything back: {(recorded.ErrorMessage.Length > 0 ? recorded.ErrorMessage : recorded.ErrorReason)} ({StandbyConsole.Tail(context)})");
+            }
+
+            // A answers, and knows of no cut-over: twice in a row, as it may have been asked just before it parked.
+            if (status is not null && recorded is null && status.UpgradeId == context.Command.UpgradeId.ToString())
+            {
+                if (refusedByA)
+                {
+                    context.Observed = status;
+                    throw new StepException(UpgradeFailure.TransferRefused, "Kernel A answers and has not begun the cut-over.");
+                }
+
+                refusedByA = true;
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken).ConfigureAwait(false);
+            }
+
+            await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task<GuestStatus?> AskOnceAsync(MachineEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await GuestConnection.AskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.IsTransport() || e.StatusCode == StatusCode.Unauthenticated)
+        {
+            // Unauthenticated: kernel B's agent may answer before kernel A's token has reached it.
+            return null;
+        }
+    }
+}

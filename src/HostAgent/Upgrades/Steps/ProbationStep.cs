@@ -1,0 +1,72 @@
+using Grpc.Core;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.HostAgent.GuestLink;
+using TwinKernel.Fleet.HostAgent.Machines;
+using TwinKernel.Fleet.HostAgent.Observation;
+using GuestStatus = TwinKernel.Fleet.Contracts.Guest.Status;
+
+namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
+
+/// <summary>Watches kernel B serve for a settling time, from outside and by its agent, while kernel A is parked but whole.</summary>
+internal static class ProbationStep
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(500);
+
+    public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        MachineEndpoint endpoint = context.Endpoint;
+        OutageObserver observer = context.Observations.Begin(context.Command.UpgradeId, endpoint);
+        string? bootIdOfA = context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA);
+        if (!await observer.WaitAnsweredAsync(context.Options.ProbationMaxGap, cancellationToken).ConfigureAwait(false))
+        {
+            throw Failed(context, $"the guest's service answers no probe ({context.Options.ProbationMaxGap})");
+        }
+
+        TimeSpan since = observer.Elapsed;
+        TimeSpan asked = since - AskEvery;
+        while (observer.Elapsed - since < context.Options.ProbationSettling)
+        {
+            if (observer.Elapsed - asked >= AskEvery)
+            {
+                asked = observer.Elapsed;
+                context.Observed = await AskAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
+                if (!context.Observed.TwinBooted || context.Observed.BootId == bootIdOfA)
+                {
+                    throw Failed(context, $"kernel {context.Observed.KernelRelease} answers, boot id {context.Observed.BootId}, which is not kernel B");
+                }
+            }
+
+            OutageSnapshot seen = observer.Snapshot(since);
+            TimeSpan gap = seen.OpenGap > seen.LongestGap ? seen.OpenGap : seen.LongestGap;
+            if (gap > context.Options.ProbationMaxGap)
+            {
+                throw Failed(context, $"its service was silent for {gap.TotalMilliseconds:F0} ms, more than Host:ProbationMaxGap ({context.Options.ProbationMaxGap})");
+            }
+
+            await Task.Delay(LookEvery, cancellationToken).ConfigureAwait(false);
+        }
+
+        context.Observed = await AskAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<GuestStatus> AskAsync(StepContext context, MachineEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await GuestConnection.AskStatusAsync(endpoint, context.Options.ProbationSettling, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.IsTransport())
+        {
+            if (endpoint.Gone.IsCancellationRequested)
+            {
+                throw new StepException(UpgradeFailure.MachineGone, $"The machine of guest {context.Machine.Name} ended in the probation; {StandbyConsole.Tail(context)}.", e);
+            }
+
+            throw Failed(context, $"its agent does not answer: {e.Status.Detail}");
+        }
+    }
+
+    private static StepException Failed(StepContext context, string what) =>
+        new(UpgradeFailure.ProbationFailed, $"Kernel B did not stand its probation: {what} ({StandbyConsole.Tail(context)}).");
+}

@@ -1,0 +1,129 @@
+using Grpc.Core;
+using TwinKernel.Fleet.Contracts.Guest;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.HostAgent.GuestLink;
+using TwinKernel.Fleet.HostAgent.Machines;
+using TwinKernel.Fleet.HostAgent.Observation;
+using GuestStatus = TwinKernel.Fleet.Contracts.Guest.Status;
+
+namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
+
+/// <summary>
+/// Brings the guest back to kernel A, whoever answers now, and succeeds only when A serves with all its CPUs. A machine
+/// that has ended is started on A's image. One in which neither the agent nor the service answers any more is
+/// started again too: nothing that runs in it can be lost to anyone.
+/// </summary>
+internal static class RollBackStep
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);
+
+    public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        TimeSpan patience = Min(context.Command.Deadline / 2, TimeSpan.FromSeconds(15));
+        long lastAnswer = context.Time.GetTimestamp();
+        bool rolledBack = false;
+        string lastSeen = "nobody answered";
+        while (true)
+        {
+            MachineEndpoint endpoint = await RunningAsync(context, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if (!rolledBack)
+                {
+                    await CallAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
+                    rolledBack = true;
+                }
+
+                GuestStatus status = await GuestConnection.AskStatusAsync(endpoint, TimeSpan.FromSeconds(2), cancellationToken).ConfigureAwait(false);
+                lastAnswer = context.Time.GetTimestamp();
+                context.Observed = status;
+                if (IsWhole(status))
+                {
+                    context.Machine.RecordRolledBack();
+                    context.Observations.End(context.Command.UpgradeId);
+                    context.Progress($"kernel {status.KernelRelease} serves with {status.CpusOnline} CPUs");
+                    return;
+                }
+
+                lastSeen = $"{status.KernelRelease} answers with {status.CpusOnline} of {status.CpusPresent} CPUs, {status.Instances.Count} instances{(status.HasParent ? " and a parent" : "")}";
+
+                // Kernel B answered the call, or A came back by itself and has not been asked: ask who answers now.
+                rolledBack = rolledBack && !status.HasParent && status.Instances.Count == 0;
+            }
+            catch (RpcException e) when (e.IsTransport())
+            {
+                rolledBack = false;
+                lastSeen = $"nobody answers: {e.Status.Detail}";
+            }
+            catch (RpcException e) when (e.StepErrorOf() is { } error && error.Reason != "STALE_EPOCH")
+            {
+                // The kernel that refused may not be the one that answers next; the deadline decides.
+                lastSeen = $"the guest says {error.Reason}: {error.Message}";
+            }
+
+            if (context.Time.GetElapsedTime(lastAnswer) > patience && !endpoint.Gone.IsCancellationRequested)
+            {
+                await RestartIfSilentAsync(context, endpoint, lastSeen, cancellationToken).ConfigureAwait(false);
+                lastAnswer = context.Time.GetTimestamp();
+            }
+
+            await WaitAsync(context, lastSeen, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static bool IsWhole(GuestStatus status) =>
+        !status.HasParent && status.Instances.Count == 0 && status.CpusOnline == status.CpusPresent;
+
+    private static async Task<MachineEndpoint> RunningAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        if (context.Machine.Endpoint is { } endpoint)
+        {
+            return endpoint;
+        }
+
+        context.Progress("the machine has ended; starting it on kernel A's image");
+        return await context.Machine.WaitRunningAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task CallAsync(StepContext context, MachineEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, endpoint.Gone);
+        limit.CancelAfter(CallTimeout);
+        using GuestConnection connection = new(endpoint);
+        try
+        {
+            StepResult result = await connection.Client.RollBackAsync(context.Request, connection.Options(context.Deadline, limit.Token)).ResponseAsync.ConfigureAwait(false);
+            context.Timings.Add(result.Timings);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(new global::Grpc.Core.Status(StatusCode.Unavailable, "the call of the roll back was not answered", e));
+        }
+    }
+
+    /// <summary>The workload comes first: while its service answers, a silent agent is no reason to end the machine.</summary>
+    private static async Task RestartIfSilentAsync(StepContext context, MachineEndpoint endpoint, string lastSeen, CancellationToken cancellationToken)
+    {
+        using OutageObserver probe = new(endpoint.Service, TimeSpan.FromMilliseconds(20));
+        if (!await probe.WaitAnsweredAsync(TimeSpan.FromSeconds(2), cancellationToken).ConfigureAwait(false))
+        {
+            context.Progress($"neither the agent nor the service answers ({lastSeen}); starting the machine again on kernel A's image");
+            await context.Machine.RestartAsync($"roll back of upgrade {context.Command.UpgradeId}: {lastSeen}", cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private static async Task WaitAsync(StepContext context, string lastSeen, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(Pause, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException e)
+        {
+            throw new OperationCanceledException($"Kernel A does not serve whole: {lastSeen}.", e, cancellationToken);
+        }
+    }
+
+    private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+}

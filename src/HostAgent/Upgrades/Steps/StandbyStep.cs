@@ -1,0 +1,66 @@
+using Grpc.Core;
+using TwinKernel.Fleet.Contracts.Guest;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.HostAgent.GuestLink;
+
+namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
+
+/// <summary>Waits until kernel B's agent is ready, and listens on B's console meanwhile: a panic there need not be waited out.</summary>
+internal static class StandbyStep
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
+
+    public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource panicked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task<StepResult> ready = context.StepAsync(
+            (guest, options) => guest.Client.AwaitStandbyAsync(context.Request, options).ResponseAsync, panicked.Token);
+        try
+        {
+            while (await Task.WhenAny(ready, Task.Delay(LookEvery, cancellationToken)).ConfigureAwait(false) != ready)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                if (StandbyConsole.PanicLine(context) is { } line)
+                {
+                    throw Panicked(context, line);
+                }
+            }
+
+            await ready.ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.StepErrorOf() is { } error)
+        {
+            throw StandbyConsole.PanicLine(context) is { } line
+                ? Panicked(context, line)
+                : new StepException(GuestErrors.ToFailure(error.Reason, UpgradeStep.Standby), $"{error.Message} ({StandbyConsole.Tail(context)})", e);
+        }
+        catch (RpcException e) when (e.StatusCode == StatusCode.DeadlineExceeded)
+        {
+            throw new StepException(UpgradeFailure.StandbyKernelSilent, $"Kernel B did not report in within {context.Command.Deadline}; {StandbyConsole.Tail(context)}.", e);
+        }
+        catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException($"Kernel B did not report in; {StandbyConsole.Tail(context)}.", e, cancellationToken);
+        }
+        finally
+        {
+            await panicked.CancelAsync().ConfigureAwait(false);
+            await Quietly(ready).ConfigureAwait(false);
+        }
+    }
+
+    private static StepException Panicked(StepContext context, string line) =>
+        new(UpgradeFailure.StandbyKernelPanicked, $"Kernel B panicked: {line} ({StandbyConsole.Tail(context)})");
+
+    private static async Task Quietly(Task task)
+    {
+        try
+        {
+            await task.ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RpcException or OperationCanceledException or StepException)
+        {
+            // Its outcome was decided above.
+        }
+    }
+}
