@@ -13,6 +13,7 @@
 
 #define TWIN_CONTROL_MAGIC	0x4c4f5254434e5754ULL	/* "TWNCTROL" */
 #define TWIN_CONTROL_VERSION	1
+#define TWIN_CONTROL_MAX_CPUS	512
 
 enum twin_parent_state {
 	TWIN_PARENT_RUNNING = 1,
@@ -43,7 +44,9 @@ struct twin_control {
 	__u64 low_size;
 	__u64 slot_start;
 	__u64 slot_bytes;
-	struct twinkernel_range ranges[TWINKERNEL_MAX_RANGES];
+	__u32 boot_apic_id;	/* the machine's boot processor: INIT sends it to the firmware */
+	__u32 constant_reserved;
+	struct twinkernel_range ranges[TWINKERNEL_MAX_RANGES];	/* includes memory below 1 MiB */
 
 	/* Written by the parent. */
 	__u32 parent_state __attribute__((aligned(64)));
@@ -51,6 +54,9 @@ struct twin_control {
 	__u64 parent_beat;
 	__u64 parked_tsc;	/* when parked: TSC and wall clock read together */
 	__u64 parked_realtime_ns;
+	__u32 parked_apic_id;	/* the CPU that waits, valid when parked */
+	__u32 cpu_count;	/* CPUs given to the instance; it must leave all others alone before the commit */
+	__u32 cpus[TWIN_CONTROL_MAX_CPUS];	/* their APIC ids; written before cpu_count */
 
 	/* Written by the instance. */
 	__u32 child_state __attribute__((aligned(64)));	/* enum twinkernel_state */
@@ -61,5 +67,9 @@ struct twin_control {
 	struct twin_mailbox to_child __attribute__((aligned(64)));
 	struct twin_mailbox to_parent __attribute__((aligned(64)));
 };
+
+#ifdef __KERNEL__
+static_assert(sizeof(struct twin_control) <= TWINKERNEL_CONTROL_BYTES);
+#endif
 
 #endif

@@ -299,6 +299,7 @@ struct twinkernel_ready {
 struct twinkernel_wait_parked {
 	__u32 size;
 	__u32 timeout_ms;	/* at most 60000 */
+	__u64 parked_age_ns;	/* out: how long before the return the parent had parked (since 1, size 16) */
 };
 
 /*

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The control block, see include/abi/control.h for who writes what. */
+#include "twin.h"
+#include <asm/tsc.h>
+#include "include/abi/control.h"
+#include "control.h"
+#include "machine.h"
+#include "slot.h"
+#include "window.h"
+
+/** twin_control_write() - fill in a fresh control block for an instance in @slot; the magic comes last */
+void twin_control_write(struct twin_control *control, const struct twin_slot *slot)
+{
+	const struct twin_machine *machine = &twin_machine;
+
+	memset(control, 0, sizeof(*control));
+	control->version = TWIN_CONTROL_VERSION;
+	control->size = sizeof(*control);
+	control->generation = machine->generation + 1;
+	control->tsc_khz = machine->tsc_khz;
+	control->boot_apic_id = machine->boot_apic_id;
+	control->ecam_base = machine->ecam_base;
+	control->ecam_bus_first = machine->ecam_bus_first;
+	control->ecam_bus_last = machine->ecam_bus_last;
+	control->low_start = slot->low_start;
+	control->low_size = TWIN_WINDOW_BYTES;
+	control->slot_start = slot->start;
+	control->slot_bytes = slot->bytes;
+	control->range_count = machine->range_count;
+	memcpy(control->ranges, machine->ranges, machine->range_count * sizeof(control->ranges[0]));
+	control->parent_state = TWIN_PARENT_RUNNING;
+	smp_wmb();
+	WRITE_ONCE(control->magic, TWIN_CONTROL_MAGIC);
+}
+
+/** twin_control_give_cpu() - tell the instance of a processor; @count with this one, at most TWIN_CONTROL_MAX_CPUS */
+void twin_control_give_cpu(struct twin_control *control, u32 apic_id, u32 count)
+{
+	WRITE_ONCE(control->cpus[count - 1], apic_id);
+	smp_store_release(&control->cpu_count, count);
+}
+
+/**
+ * twin_control_check() - is this a control block for this kernel?
+ * @control: mapped
+ * @address: its physical address
+ *
+ * Return: 0, -EPROTO when it is none, or of another version, or not in its own slot.
+ */
+int twin_control_check(const struct twin_control *control, u64 address)
+{
+	u64 start = READ_ONCE(control->slot_start), bytes = READ_ONCE(control->slot_bytes);
+
+	if (READ_ONCE(control->magic) != TWIN_CONTROL_MAGIC)
+		return -EPROTO;
+	smp_rmb();
+	if (READ_ONCE(control->version) != TWIN_CONTROL_VERSION || READ_ONCE(control->size) < sizeof(*control) ||
+	    READ_ONCE(control->size) > TWINKERNEL_CONTROL_BYTES)
+		return -EPROTO;
+	if (address < start || bytes < TWINKERNEL_CONTROL_BYTES || address - start > bytes - TWINKERNEL_CONTROL_BYTES)
+		return -EPROTO;
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The control block: written by the parent before a launch, checked by the instance. */
+#ifndef TWIN_CONTROL_BLOCK_H
+#define TWIN_CONTROL_BLOCK_H
+
+#include "twin.h"
+
+struct twin_control;
+struct twin_slot;
+
+void twin_control_write(struct twin_control *control, const struct twin_slot *slot);
+void twin_control_give_cpu(struct twin_control *control, u32 apic_id, u32 count);
+int twin_control_check(const struct twin_control *control, u64 address);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking over PCI functions. A twin-booted kernel runs with pci=off; this is its PCI host bridge. It shows
+ * only functions that were adopted, so that no scan disturbs what the parent still drives. The root bus is
+ * made when the module is loaded: inside the gap only the one function is read, claimed and bound.
+ */
+#include "twin.h"
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <asm/pci.h>
+#include "include/abi/control.h"
+#include "function.h"
+#include "machine.h"
+#include "parent.h"
+#include "pci.h"
+
+#define FUNCTIONS_MAX 64
+
+static struct twin_pci_function functions[FUNCTIONS_MAX];	/* append only; readers are lockless */
+static unsigned int function_count;
+
+static const struct twin_pci_function *find(unsigned int bus, unsigned int devfn)
+{
+	unsigned int count = smp_load_acquire(&function_count);
+
+	for (unsigned int i = 0; i < count; i++)
+		if (functions[i].bus == bus && functions[i].devfn == devfn)
+			return &functions[i];
+	return NULL;
+}
+
+static int config_read(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 *value)
+{
+	const struct twin_pci_function *function = find(bus->number, devfn);
+
+	*value = ~0;
+	if (!function || where < 0 || where + size > 4096)
+		return PCIBIOS_DEVICE_NOT_FOUND;
+	switch (size) {
+	case 1:
+		*value = readb(function->config + where);
+		break;
+	case 2:
+		*value = readw(function->config + where);
+		break;
+	default:
+		*value = readl(function->config + where);
+	}
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static int config_write(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 value)
+{
+	const struct twin_pci_function *function = find(bus->number, devfn);
+
+	if (!function || where < 0 || where + size > 4096)
+		return PCIBIOS_DEVICE_NOT_FOUND;
+	switch (size) {
+	case 1:
+		writeb(value, function->config + where);
+		break;
+	case 2:
+		writew(value, function->config + where);
+		break;
+	default:
+		writel(value, function->config + where);
+	}
+	return PCIBIOS_SUCCESSFUL;
+}
+
+static struct pci_ops config_ops = { .read = config_read, .write = config_write };
+
+struct root {
+	struct pci_sysdata sysdata;
+	struct resource numbers;
+	struct pci_bus *bus;
+};
+
+static struct root *roots[256];	/* under twin_lock */
+
+/* A root bus for each bus number in use: the bridges above a function stay the machine's. */
+static struct pci_bus *root_bus(unsigned int number)
+{
+	struct root *root = roots[number];
+	LIST_HEAD(windows);
+
+	if (root)
+		return root->bus;
+	root = kzalloc(sizeof(*root), GFP_KERNEL);
+	if (!root)
+		return NULL;
+	root->sysdata.node = NUMA_NO_NODE;
+	root->numbers = (struct resource){ .name = "twinkernel", .start = number, .end = number,
+					   .flags = IORESOURCE_BUS };
+	pci_add_resource(&windows, &ioport_resource);
+	pci_add_resource(&windows, &iomem_resource);
+	pci_add_resource(&windows, &root->numbers);
+	pci_lock_rescan_remove();
+	root->bus = pci_create_root_bus(NULL, number, &config_ops, &root->sysdata, &windows);
+	pci_unlock_rescan_remove();
+	if (!root->bus) {
+		pci_free_resource_list(&windows);
+		kfree(root);
+		return NULL;
+	}
+	roots[number] = root;
+	return root->bus;
+}
+
+/** twin_function_init() - make the root bus in advance; -ENODEV when the PCI core refuses */
+int twin_function_init(void)
+{
+	struct pci_bus *bus;
+
+	if (!twin_machine.twin_booted || !twin_machine.ecam_base)
+		return 0;
+	mutex_lock(&twin_lock);
+	bus = root_bus(twin_machine.ecam_bus_first);
+	mutex_unlock(&twin_lock);
+	return bus ? 0 : -ENODEV;
+}
+
+/* The parent's addresses stay: whatever else the machine decodes was laid out around them. */
+static void claim(struct pci_dev *dev)
+{
+	for (int i = 0; i < PCI_STD_NUM_BARS; i++) {
+		struct resource *res = &dev->resource[i];
+
+		if (res->flags && !(res->flags & IORESOURCE_UNSET) && !res->parent && pci_claim_resource(dev, i))
+			pci_warn(dev, "BAR %d is not free here\n", i);
+	}
+}
+
+static int bind(unsigned int number, unsigned int devfn)
+{
+	struct pci_bus *bus = root_bus(number);
+	ktime_t start = ktime_get(), scanned;
+	struct pci_dev *dev;
+
+	if (!bus)
+		return -ENOMEM;
+	pci_lock_rescan_remove();
+	dev = pci_scan_single_device(bus, devfn);
+	if (dev) {
+		claim(dev);
+		scanned = ktime_get();
+		pci_bus_add_device(dev);
+		pci_info(dev, "adopted: scan %lld us, bind %lld us\n", ktime_us_delta(scanned, start),
+			 ktime_us_delta(ktime_get(), scanned));
+	}
+	pci_unlock_rescan_remove();
+	return dev ? 0 : -ENODEV;
+}
+
+/* TWINKERNEL_IOC_ADOPT_FUNCTION */
+int twin_function_adopt(struct twinkernel_adopt_function *adopt)
+{
+	const struct twinkernel_function *where = &adopt->function;
+	int err;
+
+	if (adopt->reserved)
+		return -EINVAL;
+	mutex_lock(&twin_lock);
+	err = -ENOENT;
+	if (!twin_machine.twin_booted)
+		goto out;
+	err = -EEXIST;
+	if (find(where->bus, where->devfn))
+		goto out;
+	err = -EAGAIN;
+	if (!twin_parent_committed() && !twin_parent_parked())
+		goto out;
+	err = -ENOSPC;
+	if (function_count == FUNCTIONS_MAX)
+		goto out;
+	err = twin_pci_open(&functions[function_count], where);
+	if (err)
+		goto out;
+	smp_store_release(&function_count, function_count + 1);
+	err = bind(where->bus, where->devfn);
+	if (err) {
+		smp_store_release(&function_count, function_count - 1);
+		twin_pci_close(&functions[function_count]);
+		goto out;
+	}
+	if (!twin_parent_committed())
+		twin_parent_publish(TWINKERNEL_SERVING);
+out:
+	mutex_unlock(&twin_lock);
+	return err;
+}

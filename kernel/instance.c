@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of an instance: created by a launch; LAUNCHED until its module writes into the control block;
+ * forgotten by a stop, by the end of a park, or, together with this kernel, by the instance's commit.
+ * Whatever way it ends, its processors are reset first and only then handed back to this kernel.
+ */
+#include "twin.h"
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "include/abi/control.h"
+#include "control.h"
+#include "cpu.h"
+#include "instance.h"
+#include "slot.h"
+#include "window.h"
+
+static LIST_HEAD(instances);		/* changes under twin_lock and beat_lock */
+static DEFINE_SPINLOCK(beat_lock);	/* for the heartbeat timer */
+static u32 last_id;
+
+/**
+ * twin_instance_create() - note an instance and write its control block
+ * @slot: where it will live; no instance in it
+ * @control: physical address of its control block, checked by the caller
+ *
+ * Return: the instance or an ERR_PTR().
+ */
+struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control)
+{
+	struct twin_instance *instance;
+	unsigned long flags;
+
+	lockdep_assert_held(&twin_lock);
+	instance = kzalloc(sizeof(*instance), GFP_KERNEL);
+	if (!instance)
+		return ERR_PTR(-ENOMEM);
+	instance->control = memremap(control, TWINKERNEL_CONTROL_BYTES, MEMREMAP_WB);
+	if (!instance->control) {
+		kfree(instance);
+		return ERR_PTR(-ENOMEM);
+	}
+	twin_control_write(instance->control, slot);
+	instance->id = ++last_id;
+	instance->slot = slot;
+	instance->seen_at = ktime_get();
+	slot->instance = instance->id;
+	spin_lock_irqsave(&beat_lock, flags);
+	list_add_tail(&instance->link, &instances);
+	spin_unlock_irqrestore(&beat_lock, flags);
+	return instance;
+}
+
+/** twin_instance_give() - hand an offline processor over; -ENOENT, -EBUSY, -ENOSPC */
+int twin_instance_give(struct twin_instance *instance, unsigned int cpu)
+{
+	u32 apic_id;
+	int err;
+
+	lockdep_assert_held(&twin_lock);
+	if (cpumask_weight(&instance->cpus) >= TWIN_CONTROL_MAX_CPUS)
+		return -ENOSPC;
+	err = twin_cpu_apic_id(cpu, &apic_id);
+	if (err)
+		return err;
+	err = twin_cpu_give(cpu);
+	if (err)
+		return err;
+	cpumask_set_cpu(cpu, &instance->cpus);
+	twin_control_give_cpu(instance->control, apic_id, cpumask_weight(&instance->cpus));
+	return 0;
+}
+
+/** twin_instance_reset() - INIT to all processors of an instance; may be called with interrupts off */
+void twin_instance_reset(struct twin_instance *instance)
+{
+	unsigned int cpu;
+	u32 apic_id;
+
+	for_each_cpu(cpu, &instance->cpus)
+		if (!twin_cpu_apic_id(cpu, &apic_id))
+			twin_cpu_stop(apic_id, instance->slot->low_start);
+}
+
+/** twin_instance_forget() - drop an instance whose processors are still; they may come online here again */
+void twin_instance_forget(struct twin_instance *instance)
+{
+	unsigned long flags;
+	unsigned int cpu;
+
+	lockdep_assert_held(&twin_lock);
+	spin_lock_irqsave(&beat_lock, flags);
+	list_del(&instance->link);
+	spin_unlock_irqrestore(&beat_lock, flags);
+	for_each_cpu(cpu, &instance->cpus)
+		twin_cpu_take_back(cpu);
+	instance->slot->instance = 0;
+	memunmap(instance->control);
+	kfree(instance);
+}
+
+struct twin_instance *twin_instance_find(u32 id)
+{
+	struct twin_instance *instance;
+
+	lockdep_assert_held(&twin_lock);
+	list_for_each_entry(instance, &instances, link)
+		if (instance->id == id)
+			return instance;
+	return NULL;
+}
+
+/** twin_instance_of_cpu() - id of the instance that was given a processor, 0: none */
+u32 twin_instance_of_cpu(unsigned int cpu)
+{
+	struct twin_instance *instance;
+
+	lockdep_assert_held(&twin_lock);
+	list_for_each_entry(instance, &instances, link)
+		if (cpumask_test_cpu(cpu, &instance->cpus))
+			return instance->id;
+	return 0;
+}
+
+/** twin_instance_state() - enum twinkernel_state; what the instance wrote counts only when it makes sense */
+u32 twin_instance_state(const struct twin_instance *instance)
+{
+	u32 state = READ_ONCE(instance->control->child_state);
+
+	return state >= TWINKERNEL_ALIVE && state <= TWINKERNEL_PANICKED ? state : TWINKERNEL_LAUNCHED;
+}
+
+/** twin_instance_beat() - called by the heartbeat timer: beat for, and listen to, every instance */
+void twin_instance_beat(ktime_t now)
+{
+	struct twin_instance *instance;
+	unsigned long flags;
+
+	spin_lock_irqsave(&beat_lock, flags);
+	list_for_each_entry(instance, &instances, link) {
+		u64 beat = READ_ONCE(instance->control->child_beat);
+
+		WRITE_ONCE(instance->control->parent_beat, instance->control->parent_beat + 1);
+		if (beat != instance->seen_beat) {
+			instance->seen_beat = beat;
+			instance->seen_at = now;
+		}
+	}
+	spin_unlock_irqrestore(&beat_lock, flags);
+}
+
+/* TWINKERNEL_IOC_STOP. No PCI function can be the instance's here: those move only while this kernel is parked. */
+int twin_instance_stop(struct twinkernel_stop *stop)
+{
+	struct twin_instance *instance;
+	int err = -ENOENT;
+
+	mutex_lock(&twin_lock);
+	instance = twin_instance_find(stop->instance);
+	if (instance) {
+		twin_instance_reset(instance);
+		twin_instance_forget(instance);
+		err = 0;
+	}
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
+/* TWINKERNEL_IOC_GIVE_CPU */
+int twin_instance_give_cpu(struct twinkernel_give_cpu *give)
+{
+	struct twin_instance *instance;
+	int err;
+
+	if (give->reserved)
+		return -EINVAL;
+	mutex_lock(&twin_lock);
+	instance = twin_instance_find(give->instance);
+	err = instance ? twin_instance_give(instance, give->cpu) : -ENOENT;
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
+static void describe(const struct twin_instance *instance, struct twinkernel_instance *out)
+{
+	unsigned long flags;
+	ktime_t seen_at;
+
+	spin_lock_irqsave(&beat_lock, flags);
+	seen_at = instance->seen_at;
+	spin_unlock_irqrestore(&beat_lock, flags);
+	out->instance = instance->id;
+	out->slot = instance->slot->id;
+	out->state = twin_instance_state(instance);
+	out->cpu_count = cpumask_weight(&instance->cpus);
+	out->beat = READ_ONCE(instance->control->child_beat);
+	out->beat_age_ns = ktime_to_ns(ktime_sub(ktime_get(), seen_at));
+	if (out->state == TWINKERNEL_LAUNCHED)
+		return;
+	memcpy(out->release, instance->control->child_release, sizeof(out->release));
+	out->release[sizeof(out->release) - 1] = '\0';
+}
+
+/* TWINKERNEL_IOC_INSTANCES */
+int twin_instance_list(struct twinkernel_instances *list)
+{
+	u32 room = min_t(u32, list->capacity, 1024), count = 0;
+	struct twin_instance *instance;
+	struct twinkernel_instance *out;
+	int err = 0;
+
+	if (list->reserved)
+		return -EINVAL;
+	out = kvcalloc(room + 1, sizeof(*out), GFP_KERNEL);
+	if (!out)
+		return -ENOMEM;
+	mutex_lock(&twin_lock);
+	list_for_each_entry(instance, &instances, link) {
+		if (count < room)
+			describe(instance, &out[count]);
+		count++;
+	}
+	mutex_unlock(&twin_lock);
+	list->count = count;
+	if (list->instances && copy_to_user(u64_to_user_ptr(list->instances), out, min(room, count) * sizeof(*out)))
+		err = -EFAULT;
+	kvfree(out);
+	return err;
+}

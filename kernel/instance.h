@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Instances: the kernels that this one launched. */
+#ifndef TWIN_INSTANCE_H
+#define TWIN_INSTANCE_H
+
+#include "twin.h"
+#include <linux/cpumask.h>
+#include <linux/list.h>
+#include <linux/ktime.h>
+
+struct twin_control;
+struct twin_slot;
+
+/**
+ * struct twin_instance - under twin_lock, but what the heartbeat samples
+ * @link: in the list of instances
+ * @id: 1.., never used twice
+ * @slot: where it lives
+ * @control: what it shares with this kernel; its writes are not trusted
+ * @cpus: processors of this kernel that it was given
+ * @seen_beat: the heartbeat last seen, by the heartbeat timer
+ * @seen_at: when it changed
+ */
+struct twin_instance {
+	struct list_head link;
+	u32 id;
+	struct twin_slot *slot;
+	struct twin_control *control;
+	struct cpumask cpus;
+	u64 seen_beat;
+	ktime_t seen_at;
+};
+
+struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control);
+int twin_instance_give(struct twin_instance *instance, unsigned int cpu);
+void twin_instance_reset(struct twin_instance *instance);
+void twin_instance_forget(struct twin_instance *instance);
+struct twin_instance *twin_instance_find(u32 id);
+u32 twin_instance_of_cpu(unsigned int cpu);
+u32 twin_instance_state(const struct twin_instance *instance);
+void twin_instance_beat(ktime_t now);
+
+int twin_instance_stop(struct twinkernel_stop *stop);
+int twin_instance_give_cpu(struct twinkernel_give_cpu *give);
+int twin_instance_list(struct twinkernel_instances *instances);
+
+#endif

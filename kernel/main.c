@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * twinkernel: a second, unmodified kernel beside this one, and the hand-over of the machine to it.
+ *
+ * In the running kernel          between them             in the launched kernel (an "instance")
+ *   claim a slot      slot.c
+ *   fill it by mmap   slot.c
+ *   launch            launch.c    control block, INIT+SIPI
+ *   watch             instance.c  heartbeats, state        loaded with control=: ALIVE    parent.c
+ *   talk              mailbox.c   one message each way     READY                          parent.c
+ *   park              park.c      PARKED, wall clock       wait for it, adopt functions   function.c
+ *                                                          commit, adopt memory           adopt.c
+ *
+ * Unhappy paths: an instance that never reports, or that is no longer wanted, is stopped (INIT) while this
+ * kernel runs. One that falls silent, panics or gives back while this kernel is parked is reset by park.c,
+ * and this kernel goes on with all its memory. After the commit there is no way back. The same module runs
+ * on both sides: once committed, an instance launches the next one.
+ */
+#include "twin.h"
+#include <linux/module.h>
+#include "cpu.h"
+#include "device.h"
+#include "function.h"
+#include "heartbeat.h"
+#include "machine.h"
+#include "memmap.h"
+#include "parent.h"
+#include "slot.h"
+
+DEFINE_MUTEX(twin_lock);
+
+static ulong control;
+module_param(control, ulong, 0444);
+MODULE_PARM_DESC(control, "physical address of the control block, in a kernel launched beside another");
+
+static int __init twin_init(void)
+{
+	int err;
+
+	err = twin_parent_attach(control);
+	if (err)
+		return err;
+	err = twin_slot_init();
+	if (err)
+		goto err_detach;
+	err = twin_machine_init(twin_parent_mapped());
+	if (err)
+		goto err_slot;
+	twin_memmap_init();
+	err = twin_cpu_init();
+	if (err)
+		goto err_slot;
+	err = twin_function_init();
+	if (err)
+		goto err_cpu;
+	err = twin_device_register();
+	if (err)
+		goto err_cpu;
+	twin_heartbeat_start();
+	twin_parent_announce();
+	pr_info("generation %llu, TSC %u kHz, ECAM %#llx, %u memory ranges%s\n", twin_machine.generation,
+		twin_machine.tsc_khz, twin_machine.ecam_base, twin_machine.range_count,
+		twin_machine.ipi_shorthand ? ", broadcast IPIs possible: will not launch" : "");
+	return 0;
+
+err_cpu:
+	twin_cpu_exit();
+err_slot:
+	twin_slot_exit();
+err_detach:
+	twin_parent_detach();
+	return err;
+}
+
+/* Runs only without slots and instances, and never in a kernel that was launched: those pin the module. */
+static void __exit twin_exit(void)
+{
+	twin_device_unregister();
+	twin_heartbeat_stop();
+	twin_cpu_exit();
+	twin_slot_exit();
+}
+
+module_init(twin_init);
+module_exit(twin_exit);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Runs a second kernel beside this one and hands the machine over to it");
+MODULE_VERSION("1");

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Park. The last processor of this kernel sits in stop_machine() with interrupts off and touches nothing
+ * but the control block, so that everything is as it was when it goes on. Three things end it: the
+ * instance's heart stands still, it panicked, or it asked this kernel to return. In each case the
+ * instance's processors are reset before anything else, then its devices are cut off from memory.
+ * The fourth end is the commit: the instance resets this processor, and no code here runs again.
+ */
+#include "twin.h"
+#include <linux/cpu.h>
+#include <linux/nmi.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/stop_machine.h>
+#include <asm/tsc.h>
+#include "include/abi/control.h"
+#include "compat/compat.h"
+#include "cpu.h"
+#include "instance.h"
+#include "park.h"
+#include "pci.h"
+#include "slot.h"
+#include "window.h"
+
+#define PATIENCE_MIN_MS	10
+#define PATIENCE_MAX_MS	60000
+
+struct stay {
+	struct twin_instance *instance;
+	struct twin_pci_function functions[TWINKERNEL_PARK_MAX_FUNCTIONS];
+	u32 function_count;
+	struct cpumask others;	/* to be reset at the end */
+	u64 patience;	/* TSC cycles */
+	u32 end;
+	u64 cycles;
+};
+
+static u32 watch(struct stay *stay, struct twin_control *control)
+{
+	u64 seen = READ_ONCE(control->child_beat), changed = rdtsc();
+
+	for (;;) {
+		u64 beat = READ_ONCE(control->child_beat), now = rdtsc();
+
+		if (beat != seen) {
+			seen = beat;
+			changed = now;
+		} else if (now - changed > stay->patience) {
+			return TWINKERNEL_PARK_SILENT;
+		}
+		if (READ_ONCE(control->child_state) == TWINKERNEL_PANICKED)
+			return TWINKERNEL_PARK_PANICKED;
+		if (READ_ONCE(control->child_return))
+			return TWINKERNEL_PARK_RETURNED;
+		cpu_relax();
+	}
+}
+
+/*
+ * The instance may have onlined any processor that is offline here, given or not (a commit that did not
+ * finish): all are reset that no other instance holds.
+ */
+static void choose_others(struct stay *stay)
+{
+	unsigned int cpu;
+
+	for_each_present_cpu(cpu) {
+		u32 owner = twin_instance_of_cpu(cpu);
+
+		if (!cpu_online(cpu) && (!owner || owner == stay->instance->id))
+			cpumask_set_cpu(cpu, &stay->others);
+	}
+}
+
+static void reset_others(struct stay *stay)
+{
+	unsigned int cpu;
+	u32 apic_id;
+
+	for_each_cpu(cpu, &stay->others)
+		if (!twin_cpu_apic_id(cpu, &apic_id))
+			twin_cpu_stop(apic_id, stay->instance->slot->low_start);
+}
+
+static void quiesce(struct stay *stay)
+{
+	for (u32 i = 0; i < stay->function_count; i++)
+		twin_pci_quiesce(&stay->functions[i]);
+}
+
+static int stay_parked(void *data)
+{
+	struct stay *stay = data;
+	struct twin_control *control = stay->instance->control;
+	u64 start;
+
+	quiesce(stay);
+	control->parked_apic_id = per_cpu(x86_cpu_to_apicid, smp_processor_id());
+	control->parked_realtime_ns = ktime_get_real_fast_ns();
+	start = rdtsc_ordered();
+	control->parked_tsc = start;
+	smp_store_release(&control->parent_state, TWIN_PARENT_PARKED);
+
+	stay->end = watch(stay, control);
+
+	reset_others(stay);
+	quiesce(stay);
+	stay->cycles = rdtsc_ordered() - start;
+	touch_nmi_watchdog();
+	return 0;
+}
+
+static int open_functions(struct stay *stay, const struct twinkernel_park *park)
+{
+	for (u32 i = 0; i < park->function_count; i++) {
+		if (twin_pci_open(&stay->functions[i], &park->functions[i]))
+			return -EINVAL;
+		stay->function_count++;
+	}
+	return 0;
+}
+
+static int check(const struct twinkernel_park *park, const struct twin_instance *instance)
+{
+	u32 state;
+
+	if (!instance)
+		return -ENOENT;
+	state = twin_instance_state(instance);
+	if (state != TWINKERNEL_READY && state != TWINKERNEL_SERVING)
+		return -EAGAIN;
+	return num_online_cpus() > 1 ? -EBUSY : 0;
+}
+
+/* TWINKERNEL_IOC_PARK */
+int twin_park(struct twinkernel_park *park)
+{
+	struct twin_instance *instance;
+	struct stay *stay;
+	int suppress, err;
+
+	if (park->reserved || park->function_count > TWINKERNEL_PARK_MAX_FUNCTIONS ||
+	    park->patience_ms < PATIENCE_MIN_MS || park->patience_ms > PATIENCE_MAX_MS)
+		return -EINVAL;
+	stay = kzalloc(sizeof(*stay), GFP_KERNEL);
+	if (!stay)
+		return -ENOMEM;
+	mutex_lock(&twin_lock);
+	instance = twin_instance_find(park->instance);
+	err = check(park, instance);
+	if (err)
+		goto out;
+	stay->instance = instance;
+	stay->patience = (u64)tsc_khz * park->patience_ms;
+	choose_others(stay);
+	err = open_functions(stay, park);
+	if (err)
+		goto out_close;
+
+	/* Jiffies will jump: a grace period that began before must not look like a stall. */
+	suppress = READ_ONCE(rcu_cpu_stall_suppress);
+	WRITE_ONCE(rcu_cpu_stall_suppress, 1);
+	err = stop_machine(stay_parked, stay, NULL);
+	touch_softlockup_watchdog();
+	if (!err)
+		synchronize_rcu();
+	WRITE_ONCE(rcu_cpu_stall_suppress, suppress);
+	if (err)
+		goto out_close;
+
+	park->end = stay->end;
+	park->parked_ns = mul_u64_u64_div_u64(stay->cycles, NSEC_PER_MSEC, tsc_khz);
+	pr_info("instance %u: back after %llu ms parked, reason %u\n", instance->id, park->parked_ns / NSEC_PER_MSEC,
+		park->end);
+	twin_instance_forget(instance);
+out_close:
+	for (u32 i = 0; i < stay->function_count; i++)
+		twin_pci_close(&stay->functions[i]);
+out:
+	mutex_unlock(&twin_lock);
+	kfree(stay);
+	return err;
+}

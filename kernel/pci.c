@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ECAM only: the I/O ports 0xcf8/0xcfc are a pair that two kernels would fight over, and it works with
+ * interrupts off, whatever state this kernel's PCI core is in.
+ */
+#include "twin.h"
+#include <linux/pci.h>
+#include "machine.h"
+#include "pci.h"
+
+#define CONFIG_BYTES 4096
+
+/**
+ * twin_pci_open() - map the configuration space of a function of segment 0
+ * @function: out
+ * @where: which
+ *
+ * Return: 0, -EOPNOTSUPP no ECAM is known, -EINVAL no such bus or devfn, -ENODEV nothing there, -ENOMEM.
+ */
+int twin_pci_open(struct twin_pci_function *function, const struct twinkernel_function *where)
+{
+	const struct twin_machine *machine = &twin_machine;
+
+	if (!machine->ecam_base)
+		return -EOPNOTSUPP;
+	if (where->devfn > 255 || where->bus < machine->ecam_bus_first || where->bus > machine->ecam_bus_last)
+		return -EINVAL;
+	function->bus = where->bus;
+	function->devfn = where->devfn;
+	function->config = ioremap(machine->ecam_base + ((u64)where->bus << 20) + (where->devfn << 12), CONFIG_BYTES);
+	if (!function->config)
+		return -ENOMEM;
+	if (readl(function->config + PCI_VENDOR_ID) == ~0U) {
+		twin_pci_close(function);
+		return -ENODEV;
+	}
+	return 0;
+}
+
+void twin_pci_close(struct twin_pci_function *function)
+{
+	iounmap(function->config);
+	function->config = NULL;
+}
+
+/** twin_pci_quiesce() - no more DMA and no more message interrupts from a function; any context */
+void twin_pci_quiesce(const struct twin_pci_function *function)
+{
+	u16 command = readw(function->config + PCI_COMMAND);
+
+	if (command != 0xffff)
+		writew(command & ~PCI_COMMAND_MASTER, function->config + PCI_COMMAND);
+	readw(function->config + PCI_COMMAND);	/* posted writes have arrived */
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The running kernel's agent: reserve, load, launch, hand over; or take back. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "twintest.h"
+
+#define CARD "0000:00:03.0"
+
+static bool set_block(int block, const char *state)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/memory/memory%d/state", block);
+	return write_file(path, state);
+}
+
+static bool set_cpu(int cpu, const char *online)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	return write_file(path, online);
+}
+
+void claim_memory(struct claimed *claimed, int blocks)
+{
+	struct machine machine;
+	uint64_t start = now_us();
+	int run = 0, block;
+
+	query_machine(&machine);
+	for (block = 1; block < 256 && run < blocks; block++) {
+		if (set_block(block, "offline")) {
+			run++;
+			continue;
+		}
+		for (; run; run--)
+			set_block(block - run, "online");
+	}
+	must(run == blocks, "%d contiguous memory blocks offline in %llu ms", blocks,
+	     (unsigned long long)(now_us() - start) / 1000);
+	memset(claimed, 0, sizeof(*claimed));
+	claimed->slot.size = sizeof(claimed->slot);
+	claimed->slot.start = (block - run) * machine.query.memory_block_bytes;
+	claimed->slot.bytes = run * machine.query.memory_block_bytes;
+	must(!ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claimed->slot), "claim %#llx+%#llx, window %#llx (%m)",
+	     claimed->slot.start, claimed->slot.bytes, claimed->slot.low_start);
+}
+
+void load_image(struct claimed *claimed, const char *scenario)
+{
+	struct machine machine;
+	char options[128];
+
+	query_machine(&machine);
+	snprintf(options, sizeof(options), "twintest=%s", scenario);
+	load(&claimed->slot, &machine, "/next/vmlinuz", "/next/initrd", options, &claimed->image);
+}
+
+uint32_t launch_image(const struct claimed *claimed, int cpu)
+{
+	struct twinkernel_launch launch = {
+		.size = sizeof(launch), .slot = claimed->slot.slot, .cpu = cpu, .entry = claimed->image.entry,
+		.boot_params = claimed->image.boot_params, .page_table = claimed->image.page_table,
+		.control = claimed->image.control,
+	};
+
+	must(!ioctl(device, TWINKERNEL_IOC_LAUNCH, &launch), "launch on CPU %d (%m)", cpu);
+	return launch.instance;
+}
+
+static struct twinkernel_instance instance_of(uint32_t id)
+{
+	struct twinkernel_instance found[8] = {};
+	struct twinkernel_instances list = { .size = sizeof(list), .capacity = 8, .instances = (uintptr_t)found };
+
+	ioctl(device, TWINKERNEL_IOC_INSTANCES, &list);
+	for (uint32_t i = 0; i < list.count && i < 8; i++)
+		if (found[i].instance == id)
+			return found[i];
+	return (struct twinkernel_instance){};
+}
+
+static void wait_state(uint32_t id, uint32_t state, int timeout_ms)
+{
+	uint64_t start = now_us();
+	struct twinkernel_instance seen;
+
+	do {
+		sleep_ms(10);
+		seen = instance_of(id);
+	} while (seen.state < state && now_us() - start < timeout_ms * 1000ULL);
+	must(seen.state == state, "instance %u (%.64s): state %u after %llu ms, beat %llu, age %llu us", id,
+	     seen.release, seen.state, (unsigned long long)(now_us() - start) / 1000, seen.beat, seen.beat_age_ns / 1000);
+}
+
+static void set_card(const char *action)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/virtio-pci/%s", action);
+	check(write_file(path, CARD), "%s the card", action);
+}
+
+static void stop(uint32_t instance)
+{
+	struct twinkernel_stop stop = { .size = sizeof(stop), .instance = instance };
+
+	check(!ioctl(device, TWINKERNEL_IOC_STOP, &stop), "stop instance %u", instance);
+	check(ioctl(device, TWINKERNEL_IOC_STOP, &stop) && errno == ENOENT, "a second stop finds nothing");
+}
+
+void give_memory_back(struct claimed *claimed)
+{
+	struct twinkernel_release_slot release = { .size = sizeof(release), .slot = claimed->slot.slot };
+	struct machine machine;
+	int first, count;
+
+	query_machine(&machine);
+	first = claimed->slot.start / machine.query.memory_block_bytes;
+	count = claimed->slot.bytes / machine.query.memory_block_bytes;
+	check(!set_block(first, "online"), "a claimed block refuses to go online");
+	check(!ioctl(device, TWINKERNEL_IOC_RELEASE_SLOT, &release), "release the slot (%m)");
+	for (int i = 0; i < count; i++)
+		check(set_block(first + i, "online"), "block %d is online again", first + i);
+}
+
+static void park(uint32_t instance, uint32_t patience_ms, uint32_t expected_end)
+{
+	struct twinkernel_park park = {
+		.size = sizeof(park), .instance = instance, .patience_ms = patience_ms, .function_count = 1,
+		.functions = { { .bus = 0, .devfn = 3 << 3 } },
+	};
+
+	must(!ioctl(device, TWINKERNEL_IOC_PARK, &park), "park (%m)");
+	check(park.end == expected_end, "back after %llu ms, end %u", park.parked_ns / 1000000, park.end);
+}
+
+static void talk(uint32_t instance)
+{
+	char answer[64] = "";
+	struct twinkernel_message out = {
+		.size = sizeof(out), .instance = instance, .bytes = 5, .data = (uintptr_t)"hello",
+	};
+	struct twinkernel_message in = {
+		.size = sizeof(in), .instance = instance, .bytes = sizeof(answer), .timeout_ms = 5000,
+		.data = (uintptr_t)answer,
+	};
+
+	check(!ioctl(device, TWINKERNEL_IOC_SEND, &out), "send to the instance (%m)");
+	check(!ioctl(device, TWINKERNEL_IOC_RECEIVE, &in) && in.bytes == 5 && !memcmp(answer, "HELLO", 5),
+	      "its answer: %.*s (%m)", (int)in.bytes, answer);
+}
+
+static void whole_again(struct claimed *claimed, long memory)
+{
+	check(set_cpu(1, "1"), "CPU 1 is back");
+	set_card("unbind");
+	set_card("bind");
+	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers again");
+	give_memory_back(claimed);
+	check(meminfo_kib("MemTotal:") == memory, "all memory is back: %ld KiB of %ld", meminfo_kib("MemTotal:"), memory);
+}
+
+static int patience(void)
+{
+	char text[16];
+
+	return read_file("/patience", text, sizeof(text)) ? atoi(text) : 2000;
+}
+
+void old_kernel(const char *scenario)
+{
+	bool silent = !strcmp(scenario, "silent"), panics = !strcmp(scenario, "panic");
+	bool returns = !strcmp(scenario, "return");
+	long memory = meminfo_kib("MemTotal:");
+	struct claimed claimed;
+	uint32_t instance;
+
+	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
+	must(set_cpu(1, "0"), "CPU 1 offline");
+	claim_memory(&claimed, 4);
+	load_image(&claimed, scenario);
+	if (!strcmp(scenario, "errors")) {
+		ioctl_errors();
+		finish();
+	}
+	instance = launch_image(&claimed, 1);
+	check(!set_cpu(1, "1"), "the instance's CPU refuses to go online here");
+	if (!strcmp(scenario, "stop")) {
+		wait_state(instance, TWINKERNEL_READY, 30000);
+		stop(instance);
+		load_image(&claimed, scenario);
+		instance = launch_image(&claimed, 1);
+		wait_state(instance, TWINKERNEL_READY, 30000);
+		stop(instance);
+		whole_again(&claimed, memory);
+		finish();
+	}
+	wait_state(instance, TWINKERNEL_READY, 30000);
+	talk(instance);
+	if (silent || panics || returns) {
+		park(instance, patience(), silent ? TWINKERNEL_PARK_SILENT : panics ? TWINKERNEL_PARK_PANICKED :
+		     TWINKERNEL_PARK_RETURNED);
+		whole_again(&claimed, memory);
+		finish();
+	}
+	park(instance, 30000, 0);
+	check(false, "the old kernel goes on after a commit");
+}

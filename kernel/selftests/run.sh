@@ -1,0 +1,74 @@
+#!/bin/bash
+# run.sh SCENARIO: boots kernel A in a virtual machine, launches kernel B beside it and plays SCENARIO:
+#   handover  B takes card, processors and memory and uses them all
+#   panic     B panics after the cut-over; silent: B hangs; return: B gives back: A goes on, whole
+#   stop      a running instance is stopped and launched again, then A is whole
+#   errors    every refusal the UAPI documents
+# Environment: A, B: kernel directories (boot/, lib/modules/<release>, and twinkernel.ko in MODULE_DIR/<release>),
+#   A_RELEASE, B_RELEASE, MODULE_DIR, OUT (scratch, kept), LIMIT (seconds), PATIENCE (ms), ACCEL, QEMU_OPTIONS.
+# Prints the TAP lines of both kernels; exit code 0 when all are ok and no console shows a kernel complaint.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+scenario=${1:?scenario}
+: "${A:?directory of kernel A}" "${B:?directory of kernel B}" "${A_RELEASE:?}" "${B_RELEASE:?}" "${MODULE_DIR:?}"
+OUT=${OUT:-$(mktemp -d)}
+mkdir -p "$OUT"
+gcc -O1 -Wall -Wextra -Werror -static -o "$OUT/twintest" "$here"/*.c
+
+drivers="drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/virtio_pci_legacy_dev
+drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci net/core/failover drivers/net/net_failover
+drivers/net/virtio_net"
+root() { # directory, kernel directory, release
+	mkdir -p "$1"/{bin,proc,sys,dev,m,next}
+	cp "$(command -v busybox)" "$1/bin/"
+	cp "$OUT/twintest" "$1/bin/"
+	cp "$MODULE_DIR/$3/twinkernel.ko" "$1/m/"
+	for m in $drivers; do
+		local file=$2/lib/modules/$3/kernel/$m.ko to=$1/m/${m##*/}.ko
+		if [ -f "$file" ]; then cp "$file" "$to"; elif [ -f "$file.xz" ]; then xz -dc "$file.xz" > "$to"; fi
+	done
+	echo "${PATIENCE:-2000}" > "$1/patience"
+	cp "$here/init" "$1/init"
+	chmod +x "$1/init"
+}
+pack() { (cd "$1" && find . | cpio -o -H newc 2>/dev/null | gzip -1); }
+
+rm -rf "$OUT/a" "$OUT/b"
+root "$OUT/b" "$B" "$B_RELEASE"
+root "$OUT/a" "$A" "$A_RELEASE"
+cp "$B/boot/vmlinuz-$B_RELEASE" "$OUT/a/next/vmlinuz"
+pack "$OUT/b" > "$OUT/a/next/initrd"
+pack "$OUT/a" > "$OUT/a.img"
+rm -f "$OUT"/[ab].log
+
+# shellcheck disable=SC2086
+qemu-system-x86_64 -machine q35 -accel "${ACCEL:-tcg,thread=multi}" -cpu max -smp "${CPUS:-2}" -m "${MEMORY:-2G}" \
+	-nodefaults -display none -no-reboot -kernel "$A/boot/vmlinuz-$A_RELEASE" -initrd "$OUT/a.img" \
+	-append "console=ttyS0 panic=-1 no_ipi_broadcast=1 tsc=reliable twintest=$scenario ${A_OPTIONS:-}" \
+	-netdev user,id=n0 -device virtio-net-pci,netdev=n0,addr=3 ${QEMU_OPTIONS:-} \
+	-serial "file:$OUT/a.log" -serial "file:$OUT/b.log" -monitor "unix:$OUT/monitor,server=on,wait=off" </dev/null &
+vm=$!
+trap 'kill "$vm" 2>/dev/null || true' EXIT
+deadline=$((SECONDS + ${LIMIT:-180}))
+until grep -qsaE 'TWINTEST (PASS|FAIL)' "$OUT"/[ab].log; do
+	kill -0 "$vm" 2>/dev/null || { echo "not ok - the machine ended"; break; }
+	[ $SECONDS -lt $deadline ] || { echo "not ok - no end within ${LIMIT:-180} s"; break; }
+	sleep 0.2
+done
+kill "$vm" 2>/dev/null || true
+wait "$vm" 2>/dev/null || true
+
+verdict=0
+for side in a b; do
+	[ -s "$OUT/$side.log" ] || continue
+	echo "--- $side"
+	tr -d '\r' < "$OUT/$side.log" | sed -nE 's/^\[ *[0-9.]+\] ((ok|not ok|#|TWINTEST|twinkernel:).*)$/\1/p'
+	if tr -d '\r' < "$OUT/$side.log" | grep -aE 'not ok|TWINTEST FAIL' >/dev/null; then verdict=1; fi
+	complaints='WARNING:|BUG:|lockup|rcu.*(stall|detected)|Oops|general protection|unable to handle|No irq handler|unstable'
+	[ "$scenario/$side" = panic/b ] || complaints="$complaints|Kernel panic"
+	if tr -d '\r' < "$OUT/$side.log" | grep -aE "$complaints" | grep -avE 'sysrq: |SYSTEM_?CRASH' | head -n 5; then
+		[ "$scenario/$side" = panic/b ] || { echo "not ok - kernel complaints on console $side"; verdict=1; }
+	fi
+done
+grep -qsa 'TWINTEST PASS' "$OUT"/[ab].log || verdict=1
+exit $verdict

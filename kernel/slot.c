@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Slots. Claimed from memory blocks that are offline, or from a range that was reserved at boot and named
+ * by the module's parameter. While a slot is claimed its blocks refuse to go online, and the module stays.
+ */
+#include "twin.h"
+#include <linux/ioport.h>
+#include <linux/memory.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "machine.h"
+#include "memmap.h"
+#include "parent.h"
+#include "slot.h"
+#include "window.h"
+
+#define RESERVED_MAX 8
+
+static char *reserved_names[RESERVED_MAX];
+static int reserved_names_count;
+module_param_array_named(reserved, reserved_names, charp, &reserved_names_count, 0444);
+MODULE_PARM_DESC(reserved, "memory reserved at boot for slots: SIZE@START[,...]");
+
+static struct {
+	u64 start;
+	u64 bytes;
+} reserved[RESERVED_MAX];
+static unsigned int reserved_count;
+
+static LIST_HEAD(slots);	/* changes under twin_lock and slots_sem */
+static DECLARE_RWSEM(slots_sem);	/* for the memory notifier, which must not wait for twin_lock */
+static u32 last_id;
+
+/** twin_slot_reserved() - the @index-th range reserved at boot; false when there is none */
+bool twin_slot_reserved(unsigned int index, u64 *start, u64 *bytes)
+{
+	if (index >= reserved_count)
+		return false;
+	*start = reserved[index].start;
+	*bytes = reserved[index].bytes;
+	return true;
+}
+
+static bool boot_reserved(u64 start, u64 bytes)
+{
+	for (unsigned int i = 0; i < reserved_count; i++)
+		if (start >= reserved[i].start && start + bytes <= reserved[i].start + reserved[i].bytes)
+			return true;
+	return false;
+}
+
+struct twin_slot *twin_slot_find(u32 id)
+{
+	struct twin_slot *slot;
+
+	lockdep_assert_held(&twin_lock);
+	list_for_each_entry(slot, &slots, link)
+		if (slot->id == id)
+			return slot;
+	return NULL;
+}
+
+/** twin_slot_has() - does a span lie inside the slot's memory? */
+bool twin_slot_has(const struct twin_slot *slot, u64 start, u64 bytes)
+{
+	return bytes && bytes <= slot->bytes && start >= slot->start && start - slot->start <= slot->bytes - bytes;
+}
+
+/** twin_slot_overlaps() - does a span touch the memory of any claimed slot? */
+bool twin_slot_overlaps(u64 start, u64 bytes)
+{
+	struct twin_slot *slot;
+
+	list_for_each_entry(slot, &slots, link)
+		if (start < slot->start + slot->bytes && slot->start < start + bytes)
+			return true;
+	return false;
+}
+
+static bool any_online(u64 start, u64 bytes)
+{
+	for (u64 at = start; at < start + bytes; at += (u64)PAGES_PER_SECTION << PAGE_SHIFT)
+		if (pfn_to_online_page(PHYS_PFN(at)))
+			return true;
+	return false;
+}
+
+static u64 find_window(void)
+{
+	struct twin_slot *slot;
+	bool taken;
+
+	for (u64 start = twin_window_next(0); start; start = twin_window_next(start)) {
+		taken = false;
+		list_for_each_entry(slot, &slots, link)
+			taken |= slot->low_start == start;
+		if (!taken && twin_window_free(start))
+			return start;
+	}
+	return 0;
+}
+
+static int claimable(u64 start, u64 bytes, u32 *flags)
+{
+	unsigned long block = memory_block_size_bytes();
+
+	if (!bytes || !IS_ALIGNED(start, block) || !IS_ALIGNED(bytes, block) || start + bytes < start)
+		return -EINVAL;
+	if (!twin_machine_has(start, bytes)) {
+		const struct twinkernel_range *last = &twin_machine.ranges[twin_machine.range_count - 1];
+
+		return start + bytes > last->start + last->size ? -EINVAL : -ENXIO;
+	}
+	if (twin_slot_overlaps(start, bytes))
+		return -EEXIST;
+	if (boot_reserved(start, bytes)) {
+		*flags |= TWINKERNEL_SLOT_BOOT_RESERVED;
+		return 0;
+	}
+	if (any_online(start, bytes))
+		return -EBUSY;
+	return twin_memmap_is_ram(start, bytes) ? 0 : -ENXIO;
+}
+
+/* TWINKERNEL_IOC_CLAIM_SLOT */
+int twin_slot_claim(struct twinkernel_claim_slot *claim)
+{
+	struct twin_slot *slot;
+	u32 flags = 0;
+	u64 window;
+	int err;
+
+	if (claim->reserved)
+		return -EINVAL;
+	slot = kzalloc(sizeof(*slot), GFP_KERNEL);
+	if (!slot)
+		return -ENOMEM;
+	mutex_lock(&twin_lock);
+	/* Blocks must not go online between the look and the claim. */
+	down_write(&slots_sem);
+	err = twin_parent_committed() ? claimable(claim->start, claim->bytes, &flags) : -EAGAIN;
+	if (err)
+		goto err_unlock;
+	window = find_window();
+	err = -ENOSPC;
+	if (!window)
+		goto err_unlock;
+	*slot = (struct twin_slot){
+		.id = ++last_id, .flags = flags, .start = claim->start, .bytes = claim->bytes, .low_start = window,
+	};
+	list_add_tail(&slot->link, &slots);
+	__module_get(THIS_MODULE);
+	claim->slot = slot->id;
+	claim->flags = flags;
+	claim->low_start = window;
+	claim->low_size = TWIN_WINDOW_BYTES;
+	up_write(&slots_sem);
+	mutex_unlock(&twin_lock);
+	return 0;
+
+err_unlock:
+	up_write(&slots_sem);
+	mutex_unlock(&twin_lock);
+	kfree(slot);
+	return err;
+}
+
+/* TWINKERNEL_IOC_RELEASE_SLOT */
+int twin_slot_release(struct twinkernel_release_slot *release)
+{
+	struct twin_slot *slot;
+	int err = -ENOENT;
+
+	mutex_lock(&twin_lock);
+	slot = twin_slot_find(release->slot);
+	if (!slot)
+		goto out;
+	err = -EBUSY;
+	if (slot->instance || atomic_read(&slot->mappings))
+		goto out;
+	down_write(&slots_sem);
+	list_del(&slot->link);
+	up_write(&slots_sem);
+	twin_window_clear(slot->low_start);
+	kfree(slot);
+	module_put(THIS_MODULE);
+	err = 0;
+out:
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
+/* TWINKERNEL_IOC_SLOTS */
+int twin_slot_list(struct twinkernel_slots *list)
+{
+	u32 room = min_t(u32, list->capacity, 1024), count = 0;
+	struct twinkernel_slot *out;
+	struct twin_slot *slot;
+	int err = 0;
+
+	if (list->reserved)
+		return -EINVAL;
+	out = kvcalloc(room + 1, sizeof(*out), GFP_KERNEL);
+	if (!out)
+		return -ENOMEM;
+	mutex_lock(&twin_lock);
+	list_for_each_entry(slot, &slots, link) {
+		if (count < room)
+			out[count] = (struct twinkernel_slot){
+				.slot = slot->id, .flags = slot->flags, .start = slot->start, .bytes = slot->bytes,
+				.low_start = slot->low_start, .low_size = TWIN_WINDOW_BYTES, .instance = slot->instance,
+			};
+		count++;
+	}
+	mutex_unlock(&twin_lock);
+	list->count = count;
+	if (list->slots && copy_to_user(u64_to_user_ptr(list->slots), out, min(room, count) * sizeof(*out)))
+		err = -EFAULT;
+	kvfree(out);
+	return err;
+}
+
+static void mapping_open(struct vm_area_struct *vma)
+{
+	struct twin_slot *slot = vma->vm_private_data;
+
+	atomic_inc(&slot->mappings);
+}
+
+static void mapping_close(struct vm_area_struct *vma)
+{
+	struct twin_slot *slot = vma->vm_private_data;
+
+	atomic_dec(&slot->mappings);
+}
+
+static const struct vm_operations_struct mapping_ops = {
+	.open = mapping_open,
+	.close = mapping_close,
+};
+
+/** twin_slot_mmap() - map a part of one slot without a running instance, or of its window */
+int twin_slot_mmap(struct vm_area_struct *vma)
+{
+	u64 start = (u64)vma->vm_pgoff << PAGE_SHIFT, bytes = vma->vm_end - vma->vm_start;
+	struct twin_slot *slot;
+	int err = -ENXIO;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	mutex_lock(&twin_lock);
+	list_for_each_entry(slot, &slots, link) {
+		if (!twin_slot_has(slot, start, bytes) &&
+		    !(start >= slot->low_start && start + bytes <= slot->low_start + TWIN_WINDOW_BYTES))
+			continue;
+		err = -EBUSY;
+		if (slot->instance)
+			break;
+		err = remap_pfn_range(vma, vma->vm_start, vma->vm_pgoff, bytes, vma->vm_page_prot);
+		if (err)
+			break;
+		atomic_inc(&slot->mappings);
+		vma->vm_private_data = slot;
+		vma->vm_ops = &mapping_ops;
+		break;
+	}
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
+static int on_memory(struct notifier_block *block, unsigned long action, void *data)
+{
+	struct memory_notify *change = data;
+	bool refuse;
+
+	if (action != MEM_GOING_ONLINE)
+		return NOTIFY_OK;
+	down_read(&slots_sem);
+	refuse = twin_slot_overlaps(PFN_PHYS(change->start_pfn), PFN_PHYS(change->nr_pages));
+	up_read(&slots_sem);
+	return refuse ? notifier_from_errno(-EBUSY) : NOTIFY_OK;
+}
+
+static struct notifier_block memory_notifier = { .notifier_call = on_memory };
+
+static int parse_reserved(char *text)
+{
+	u64 bytes, start;
+	char *rest;
+
+	bytes = memparse(text, &rest);
+	if (!bytes || *rest != '@')
+		return -EINVAL;
+	start = memparse(rest + 1, &rest);
+	if (*rest || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(bytes) || start < SZ_1M || start + bytes < start)
+		return -EINVAL;
+	if (region_intersects(start, bytes, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) != REGION_DISJOINT)
+		return -EBUSY;
+	reserved[reserved_count].start = start;
+	reserved[reserved_count++].bytes = bytes;
+	return 0;
+}
+
+int twin_slot_init(void)
+{
+	for (int i = 0; i < reserved_names_count; i++) {
+		int err = parse_reserved(reserved_names[i]);
+
+		if (err) {
+			pr_err("reserved=%s: %s\n", reserved_names[i],
+			       err == -EBUSY ? "is System RAM of this kernel" : "not SIZE@START");
+			return err;
+		}
+	}
+	return register_memory_notifier(&memory_notifier);
+}
+
+void twin_slot_exit(void)
+{
+	unregister_memory_notifier(&memory_notifier);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Slots: physical memory that this kernel has let go of, for an instance to boot in. */
+#ifndef TWIN_SLOT_H
+#define TWIN_SLOT_H
+
+#include "twin.h"
+#include <linux/list.h>
+
+struct vm_area_struct;
+
+/**
+ * struct twin_slot - under twin_lock, but @mappings
+ * @link: in the list of slots
+ * @id: 1.., never used twice
+ * @flags: TWINKERNEL_SLOT_*
+ * @start: physical address
+ * @bytes: length
+ * @low_start: its window below 1 MiB, TWIN_WINDOW_BYTES long
+ * @instance: id of the instance in it, 0: none
+ * @mappings: areas of user space that map it or its window
+ */
+struct twin_slot {
+	struct list_head link;
+	u32 id;
+	u32 flags;
+	u64 start;
+	u64 bytes;
+	u64 low_start;
+	u32 instance;
+	atomic_t mappings;
+};
+
+int twin_slot_init(void);
+void twin_slot_exit(void);
+bool twin_slot_reserved(unsigned int index, u64 *start, u64 *bytes);
+struct twin_slot *twin_slot_find(u32 id);
+bool twin_slot_has(const struct twin_slot *slot, u64 start, u64 bytes);
+bool twin_slot_overlaps(u64 start, u64 bytes);
+
+int twin_slot_claim(struct twinkernel_claim_slot *claim);
+int twin_slot_release(struct twinkernel_release_slot *release);
+int twin_slot_list(struct twinkernel_slots *slots);
+int twin_slot_mmap(struct vm_area_struct *vma);
+
+#endif
