@@ -42,8 +42,8 @@ internal static class SetupData
         return data;
 
         /* Kernels before 6.15 turn what a node covers into a type of its own in their memory map, and take the last entry
-           of plain RAM for the end of memory (max_pfn): pages behind it would have no mapping. One byte of the last piece
-           is left plain RAM for that. No page is lost with it: neither the page allocator nor memblock hands out a part of
+           of plain RAM for the end of memory (max_pfn): 6.1 crashes in free_area_init() when a node reaches behind it. One
+           byte of the last piece is left plain RAM for that. No page is lost with it: neither the page allocator nor memblock hands out a part of
            a page that is reserved otherwise, and no allocation fits one byte. */
         ulong ReservedBytes(PhysicalRange piece) => piece.End == last && last > endOfRam ? piece.Size - 1 : piece.Size;
     }

@@ -99,6 +99,21 @@ public sealed class BzImageTests
         }
     }
 
+    [Fact]
+    public void Should_refuse_a_beginning_without_all_of_the_header()
+    {
+        var bytes = new SampleImage().Build();
+        bytes.AsSpan(0x20e, 2).Clear(); /* no version text, so that only the header counts */
+        const int HeaderEnd = 0x202 + 0x6a;
+        for (var length = 0; length < HeaderEnd; length++)
+        {
+            var cut = bytes.AsMemory(0, length);
+            Should.Throw<BootImageException>(() => BzImage.ParseHeader(cut, bytes.Length)).Field.ShouldBe("image");
+        }
+
+        BzImage.ParseHeader(bytes.AsMemory(0, HeaderEnd), bytes.Length).KernelVersion.ShouldBe("");
+    }
+
     /// <summary>Seeded: the same mutations every time.</summary>
     [Theory]
     [InlineData(1)]
