@@ -38,6 +38,8 @@ internal static class GuestErrors
         "STALE_EPOCH" => UpgradeFailure.StaleEpoch,
         _ when step == UpgradeStep.RollBack => UpgradeFailure.RollBackFailed,
         _ when step == UpgradeStep.Commit => UpgradeFailure.CommitIncomplete,
+        "STANDBY_SILENT" or "STANDBY_PANICKED" when step == UpgradeStep.CutOver => UpgradeFailure.CutOverReturned,
+        "NOT_ENOUGH_CPUS" or "NOT_ENOUGH_MEMORY" or "CPU_OFFLINE_FAILED" or "DEVICE" when step == UpgradeStep.CutOver => UpgradeFailure.TransferRefused,
         "DIGEST_MISMATCH" => UpgradeFailure.ImageDigestMismatch,
         "IMAGE_INVALID" => UpgradeFailure.ImageInvalid,
         "LAUNCH_TIMED_OUT" => UpgradeFailure.LaunchTimedOut,

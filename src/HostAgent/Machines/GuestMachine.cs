@@ -23,6 +23,7 @@ internal sealed partial class GuestMachine : IGuestMachine
     private readonly SemaphoreSlim _hurry = new(0, 1);
     private readonly Lock _changing = new();
     private volatile MachineSession? _session;
+    private readonly TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public GuestMachine(
@@ -34,6 +35,8 @@ internal sealed partial class GuestMachine : IGuestMachine
     public event Action? Changed;
 
     public string Name => _options.Name;
+
+    public Task Settled => _settled.Task;
 
     public IReadOnlyList<string> ConsoleLogs => _files.ConsoleLogs;
 
@@ -132,10 +135,10 @@ internal sealed partial class GuestMachine : IGuestMachine
     }
 
     private static MachineEndpoint EndpointOf(MachineSession s) => new(
+        s.Record.Uuid,
         new Uri($"http://127.0.0.1:{s.Record.AgentPort}"),
         new IPEndPoint(IPAddress.Loopback, s.Record.ServicePort),
         s.Token,
-        s.Record.ImageDigest,
         s.Gone);
 
     private MachineRecord? ReadRecord() => DurableFile.ReadJson<MachineRecord>(_files.Record);
@@ -175,6 +178,7 @@ internal sealed partial class GuestMachine : IGuestMachine
             _changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
+        _settled.TrySetResult();
         Changed?.Invoke();
     }
 

@@ -2,8 +2,13 @@ using System.Net;
 
 namespace TwinKernel.Fleet.HostAgent.Machines;
 
-/// <summary>How to reach a machine that runs; valid until <see cref="Gone"/>.</summary>
-internal sealed record MachineEndpoint(Uri Agent, IPEndPoint Service, string Token, string ImageDigest, CancellationToken Gone);
+/// <summary>How to reach a machine that runs; valid until <paramref name="Gone"/>.</summary>
+/// <param name="Run">Which run of the machine it is: another one after every start.</param>
+/// <param name="Agent">Where the guest's agent answers.</param>
+/// <param name="Service">Where the observed service answers.</param>
+/// <param name="Token">The guest's bearer token.</param>
+/// <param name="Gone">Cancelled when the machine has ended.</param>
+internal sealed record MachineEndpoint(Guid Run, Uri Agent, IPEndPoint Service, string Token, CancellationToken Gone);
 
 /// <summary>The virtual machine of a guest, as the steps of an upgrade see it.</summary>
 internal interface IGuestMachine
@@ -15,6 +20,9 @@ internal interface IGuestMachine
 
     /// <summary>Logs of the first and second serial port.</summary>
     IReadOnlyList<string> ConsoleLogs { get; }
+
+    /// <summary>Completes when it is known for the first time whether the machine runs.</summary>
+    Task Settled { get; }
 
     /// <summary>Waits until the machine runs, hurrying a start that is being put off.</summary>
     Task<MachineEndpoint> WaitRunningAsync(CancellationToken cancellationToken);

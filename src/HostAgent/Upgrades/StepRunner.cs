@@ -13,6 +13,7 @@ internal sealed record StepOutcome(StepCompleted? Completed, StepFailed? Failed)
 /// <summary>Carries one step out within its deadline and turns whatever happens into a result.</summary>
 internal static class StepRunner
 {
+    private const string MachineRun = "machineRun";
     private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(2);
 
     /// <param name="context">Of the step.</param>
@@ -29,6 +30,7 @@ internal static class StepRunner
         try
         {
             limit.Token.ThrowIfCancellationRequested();
+            await CheckMachineAsync(context, limit.Token).ConfigureAwait(false);
             await DispatchAsync(context, limit.Token).ConfigureAwait(false);
             ObservedOutage? outage = Outage(context);
             return new StepOutcome(
@@ -86,6 +88,30 @@ internal static class StepRunner
         Reason = reason,
         Timings = [],
     };
+
+    /// <summary>
+    /// An upgrade goes on only in the run of the machine that it began in: after another start nothing of it is left there.
+    /// A roll back is what brings that in order.
+    /// </summary>
+    private static async Task CheckMachineAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        await context.Machine.Settled.WaitAsync(cancellationToken).ConfigureAwait(false);
+        if (context.Command.Step == UpgradeStep.RollBack)
+        {
+            return;
+        }
+
+        string run = context.Endpoint.Run.ToString();
+        string? begun = context.Journal.Fact(context.Command.UpgradeId, MachineRun);
+        if (begun is null)
+        {
+            context.Journal.Note(context.Command.UpgradeId, MachineRun, run);
+        }
+        else if (begun != run)
+        {
+            throw new StepException(UpgradeFailure.MachineGone, $"The machine of guest {context.Machine.Name} has ended since the upgrade began, and was started again.");
+        }
+    }
 
     private static string Name(UpgradeStep step) => step.ToString().ToLowerInvariant();
 

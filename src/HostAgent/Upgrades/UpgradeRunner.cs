@@ -16,6 +16,10 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
 {
     /// <summary>A step whose outcome can only be observed gets this long after a restart, even past its deadline.</summary>
     private static readonly TimeSpan ResumeGrace = TimeSpan.FromSeconds(20);
+
+    /// <summary>A step is announced before its result, unless the broker is away.</summary>
+    private static readonly TimeSpan AnnouncePatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestDeadline = TimeSpan.FromDays(1);
     private readonly AgentOptions _options;
     private readonly Func<string, IGuestMachine?> _machines;
     private readonly ImageStore _images;
@@ -42,6 +46,7 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
     public async Task AcceptAsync(ExecuteStep command, CancellationToken cancellationToken)
     {
         JournalledStep? accepted;
+        TaskCompletionSource announced = new(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
             accepted = _journal.Find(command.UpgradeId, command.Step);
@@ -57,7 +62,7 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
                 _epochs.Advance(command.Guest, command.Epoch, command.UpgradeId);
                 accepted = _journal.Accept(command);
                 Log.Accepted(_logger, command.Step, command.UpgradeId, command.Guest);
-                Begin(accepted, resumed: false);
+                Begin(accepted, resumed: false, announced.Task);
             }
         }
 
@@ -70,7 +75,14 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
         }
 
         StepAccepted answer = new() { UpgradeId = command.UpgradeId, Host = command.Host, Epoch = command.Epoch, Step = command.Step };
-        await _events.PublishAsync(answer, mustBeRouted: false, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await _events.PublishAsync(answer, mustBeRouted: false, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            announced.TrySetResult();
+        }
     }
 
     /// <summary>Goes on with what was left unfinished. Of several steps of a guest, the newest counts.</summary>
@@ -86,7 +98,7 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
                     if (left == newest && _machines(guest.Key) is not null)
                     {
                         Log.Resumed(_logger, left.Command.Step, left.Command.UpgradeId);
-                        Begin(left, resumed: true);
+                        Begin(left, resumed: true, Task.CompletedTask);
                     }
                     else
                     {
@@ -136,13 +148,18 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
             return StepRunner.Failed(command, UpgradeFailure.HostAgentSilent, $"The command expired at {command.ExpiresAt:O}, before the agent had it; nothing was done.");
         }
 
+        if (command.Deadline <= TimeSpan.Zero || command.Deadline > LongestDeadline)
+        {
+            return StepRunner.Failed(command, UpgradeFailure.Internal, $"The command's deadline is {command.Deadline}; it must be more than zero and at most {LongestDeadline}.");
+        }
+
         return command.Step != UpgradeStep.RollBack && _journal.Find(command.UpgradeId, UpgradeStep.RollBack) is not null
             ? StepRunner.Failed(command, UpgradeFailure.Internal, "The upgrade was rolled back; nothing may follow that.")
             : null;
     }
 
     /// <summary>Puts a step in its guest's lane. A roll back, and any step of another upgrade, ends what runs there.</summary>
-    private void Begin(JournalledStep step, bool resumed)
+    private void Begin(JournalledStep step, bool resumed, Task announced)
     {
         if (!_lanes.TryGetValue(step.Command.Guest, out GuestLane? lane))
         {
@@ -157,7 +174,7 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
 
         lane.Upgrade = step.Command.UpgradeId;
         CancellationToken superseded = lane.Superseded.Token;
-        Task before = lane.Last;
+        Task before = Task.WhenAll(lane.Last, Task.WhenAny(announced, Task.Delay(AnnouncePatience)));
         lane.Last = Task.Run(() => RunAsync(before, step, resumed, superseded));
     }
 

@@ -16,7 +16,9 @@ internal static class CutOverStep
     /// <summary>Name of the fact that holds kernel A's boot id, noted before anything happens.</summary>
     public const string BootIdOfA = "bootIdOfA";
 
-    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(20);
+    /// <summary>The call answers just before the parking. Asking for the status until then would disturb it.</summary>
+    private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan PollTimeout = TimeSpan.FromMilliseconds(500);
 
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
@@ -31,50 +33,47 @@ internal static class CutOverStep
             context.Journal.Note(context.Command.UpgradeId, BootIdOfA, bootIdOfA);
         }
 
-        await AskAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
-        using (context.Timings.Measure("cutover.answer"))
-        {
-            context.Observed = await WaitForKernelBAsync(context, endpoint, bootIdOfA, cancellationToken).ConfigureAwait(false);
-        }
-
-        context.Machine.RecordServing(context.Command.ImageDigest);
-        context.Progress($"kernel {context.Observed.KernelRelease} serves");
-    }
-
-    private static async Task AskAsync(StepContext context, MachineEndpoint endpoint, CancellationToken cancellationToken)
-    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, endpoint.Gone);
+        using GuestConnection connection = new(endpoint);
         CutOverRequest request = new()
         {
             UpgradeId = context.Command.UpgradeId.ToString(),
             Epoch = (ulong)context.Command.Epoch,
             PatienceMs = (uint)context.Options.CutOverPatience.TotalMilliseconds,
         };
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, endpoint.Gone);
-        using GuestConnection connection = new(endpoint);
-        Task<StepResult> answer = connection.Client.CutOverAsync(request, connection.Options(context.Deadline, limit.Token)).ResponseAsync;
+        Task<StepResult> call = connection.Client.CutOverAsync(request, connection.Options(context.Deadline, limit.Token)).ResponseAsync;
         try
         {
-            // Not longer: the answer comes before the parking, or is lost with it.
-            StepResult result = await answer.WaitAsync(TimeSpan.FromSeconds(3), cancellationToken).ConfigureAwait(false);
-            context.Timings.Add(result.Timings);
+            await Task.WhenAny(call, Task.Delay(CallPatience, cancellationToken)).ConfigureAwait(false);
+            using (context.Timings.Measure("cutover.answer"))
+            {
+                context.Observed = await WaitForKernelBAsync(context, endpoint, bootIdOfA, call, cancellationToken).ConfigureAwait(false);
+            }
         }
-        catch (TimeoutException)
+        finally
         {
             await limit.CancelAsync().ConfigureAwait(false);
-            await ((Task)answer).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)call).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        catch (RpcException e) when (e.IsTransport() && !limit.IsCancellationRequested)
+
+        context.Machine.RecordServing(context.Command.ImageDigest);
+        context.Progress($"kernel {context.Observed.KernelRelease} serves");
+    }
+
+    /// <summary>
+    /// A refusal by kernel A ends the step. Any other end of the call does not: the connection may have been lost with A, and
+    /// kernel B, asked again, does not know this step.
+    /// </summary>
+    private static void ThrowIfRefused(Task<StepResult> call)
+    {
+        if (call.IsFaulted && call.Exception.InnerException is RpcException e
+            && ((e.StepErrorOf() is { } error && error.Reason != "WRONG_STEP") || !e.IsTransport() && e.StepErrorOf() is null))
         {
-            context.Progress("the call's connection ended; asking who serves");
-        }
-        catch (RpcException e) when (e.StepErrorOf() is { Reason: "WRONG_STEP" })
-        {
-            // Kernel B does not know this step: it has happened already. If it was A that refused, its status says so.
-            context.Progress($"asking who serves: {e.StepErrorOf()!.Message}");
+            throw e;
         }
     }
 
-    private static async Task<GuestStatus> WaitForKernelBAsync(StepContext context, MachineEndpoint endpoint, string bootIdOfA, CancellationToken cancellationToken)
+    private static async Task<GuestStatus> WaitForKernelBAsync(StepContext context, MachineEndpoint endpoint, string bootIdOfA, Task<StepResult> call, CancellationToken cancellationToken)
     {
         bool refusedByA = false;
         while (true)
@@ -84,6 +83,7 @@ internal static class CutOverStep
                 throw new StepException(UpgradeFailure.MachineGone, $"The machine of guest {context.Machine.Name} ended at the cut-over; {StandbyConsole.Tail(context)}.");
             }
 
+            ThrowIfRefused(call);
             GuestStatus? status = await AskOnceAsync(endpoint, cancellationToken).ConfigureAwait(false);
             if (status is not null && status.BootId != bootIdOfA)
             {
@@ -103,7 +103,7 @@ internal static class CutOverStep
             }
 
             // A answers, and knows of no cut-over: twice in a row, as it may have been asked just before it parked.
-            if (status is not null && recorded is null && status.UpgradeId == context.Command.UpgradeId.ToString())
+            if (call.IsCompleted && status is not null && recorded is null && status.UpgradeId == context.Command.UpgradeId.ToString())
             {
                 if (refusedByA)
                 {

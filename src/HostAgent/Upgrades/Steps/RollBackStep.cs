@@ -38,6 +38,11 @@ internal static class RollBackStep
                 GuestStatus status = await GuestConnection.AskStatusAsync(endpoint, TimeSpan.FromSeconds(2), cancellationToken).ConfigureAwait(false);
                 lastAnswer = context.Time.GetTimestamp();
                 context.Observed = status;
+                if (IsCommitted(context, status))
+                {
+                    throw new StepException(UpgradeFailure.RollBackFailed, $"Kernel B ({status.KernelRelease}) has committed: kernel A is gone, and there is no way back.");
+                }
+
                 if (IsWhole(status))
                 {
                     context.Machine.RecordRolledBack();
@@ -74,6 +79,11 @@ internal static class RollBackStep
 
     private static bool IsWhole(GuestStatus status) =>
         !status.HasParent && status.Instances.Count == 0 && status.CpusOnline == status.CpusPresent;
+
+    /// <summary>Another kernel than the upgrade's A, twin booted and without a parent, can only be its B.</summary>
+    private static bool IsCommitted(StepContext context, GuestStatus status) =>
+        status is { TwinBooted: true, HasParent: false }
+        && context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA) is { } bootIdOfA && bootIdOfA != status.BootId;
 
     private static async Task<MachineEndpoint> RunningAsync(StepContext context, CancellationToken cancellationToken)
     {
