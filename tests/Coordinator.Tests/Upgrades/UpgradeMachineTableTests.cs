@@ -1,0 +1,213 @@
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Upgrades;
+
+namespace TwinKernel.Fleet.Coordinator.Tests.Upgrades;
+
+/// <summary>Every (situation, event) pair against transitions.txt: it is either there or ignored under the right name.</summary>
+public sealed class UpgradeMachineTableTests
+{
+    private const string Host = "h1";
+    private const long Epoch = 7;
+    private static readonly UpgradeOptions Options = new() { CommitAttempts = 3, RollBackAttempts = 3 };
+
+    private static readonly GuestObservation Guest = new()
+    {
+        KernelRelease = "6.12", BootId = "b", HasParent = true, CpusOnline = 1, CpusPresent = 2,
+        MemoryBytes = 1, MachineMemoryBytes = 2, MachineMemoryOwnedBytes = 1,
+    };
+
+    private sealed record Row(UpgradeState State, StepPhase Phase, string Attempt, string Event,
+        UpgradeState Next, StepPhase NextPhase, UpgradeStep? Command);
+
+    private static readonly List<Row> Table = [.. ReadTable()];
+
+    private static IEnumerable<Row> ReadTable()
+    {
+        using StreamReader text = new(typeof(UpgradeMachineTableTests).Assembly.GetManifestResourceStream("transitions.txt")!);
+        while (text.ReadLine() is { } line)
+        {
+            if (line.StartsWith('#'))
+            {
+                continue;
+            }
+
+            string[] word = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            yield return new Row(
+                Enum.Parse<UpgradeState>(word[0]), Enum.Parse<StepPhase>(word[1]), word[2], word[3],
+                Enum.Parse<UpgradeState>(word[5]), Enum.Parse<StepPhase>(word[6]),
+                word[7] == "-" ? null : Enum.Parse<UpgradeStep>(word[7]));
+        }
+    }
+
+    /// <summary>All situations that can be: ended and admitted ones have no phase, only Commit and RollingBack back off.</summary>
+    private static IEnumerable<UpgradeSituation> Situations()
+    {
+        foreach (UpgradeState state in Enum.GetValues<UpgradeState>())
+        {
+            foreach (StepPhase phase in Enum.GetValues<StepPhase>())
+            {
+                UpgradeSituation one = new(state, phase, 1, Host, Epoch);
+                bool repeats = state is UpgradeState.Commit or UpgradeState.RollingBack;
+                if ((one.Step is null) != (phase == StepPhase.None) || (phase == StepPhase.BackingOff && !repeats))
+                {
+                    continue;
+                }
+
+                yield return one;
+                if (repeats && phase != StepPhase.BackingOff)
+                {
+                    yield return one with { Attempt = 3 };
+                }
+            }
+        }
+    }
+
+    private static IEnumerable<(string Name, UpgradeEvent Event)> Events()
+    {
+        yield return ("Started", new UpgradeEvent.Started());
+        yield return ("DeadlinePassed", new UpgradeEvent.DeadlinePassed());
+        foreach (UpgradeStep step in Enum.GetValues<UpgradeStep>())
+        {
+            foreach ((string host, long epoch) in new[] { (Host, Epoch), ("h2", Epoch), (Host, Epoch - 1), (Host, Epoch + 1) })
+            {
+                yield return ("Accepted", new UpgradeEvent.Accepted(host, epoch, step));
+                yield return ("Progressed", new UpgradeEvent.Progressed(host, epoch, step, "going on"));
+                yield return ("Completed", new UpgradeEvent.Completed(host, epoch, step, StepReport.Nothing));
+                yield return ("Failed", new UpgradeEvent.Failed(
+                    host, epoch, step, UpgradeFailure.MachineGone, "gone", StepReport.Nothing));
+                yield return ("FailedGuestAnswers", new UpgradeEvent.Failed(
+                    host, epoch, step, UpgradeFailure.Internal, "odd", StepReport.Nothing with { Guest = Guest }));
+            }
+        }
+    }
+
+    private static Row? Find(UpgradeSituation now, string name, UpgradeEvent what)
+    {
+        if (what is UpgradeEvent.FromHost word && (word.Host != Host || word.Epoch != Epoch || word.Step != now.Step))
+        {
+            return null;
+        }
+
+        string attempt = now.Attempt == 1 ? "first" : "last";
+        return Table.SingleOrDefault(row => row.State == now.State && row.Phase == now.Phase && row.Event == name
+            && (row.Attempt is "any" or "-" || row.Attempt == attempt));
+    }
+
+    private static IgnoredEvent ExpectedName(UpgradeSituation now, UpgradeEvent what) => (now.State, what) switch
+    {
+        (UpgradeState.Completed or UpgradeState.RolledBack or UpgradeState.Failed or UpgradeState.CommitIncomplete, _)
+            => IgnoredEvent.AlreadyEnded,
+        (_, UpgradeEvent.Started) => IgnoredEvent.AlreadyStarted,
+        (UpgradeState.Admitted, _) => IgnoredEvent.NotStarted,
+        (_, UpgradeEvent.FromHost { Host: not Host }) => IgnoredEvent.ForeignHost,
+        (_, UpgradeEvent.FromHost { Epoch: not Epoch }) => IgnoredEvent.ForeignEpoch,
+        (UpgradeState.RollingBack, UpgradeEvent.FromHost { Step: not UpgradeStep.RollBack }) => IgnoredEvent.StepIsOver,
+        (not UpgradeState.RollingBack, UpgradeEvent.FromHost { Step: UpgradeStep.RollBack }) => IgnoredEvent.StepNotAsked,
+        (_, UpgradeEvent.FromHost word) when (int)word.Step < (int)now.State - 1 => IgnoredEvent.StepIsOver,
+        (not UpgradeState.RollingBack, UpgradeEvent.FromHost word) when (int)word.Step > (int)now.State - 1 => IgnoredEvent.StepNotAsked,
+        _ => now.Phase == StepPhase.BackingOff ? IgnoredEvent.RetryPending : IgnoredEvent.AlreadyAccepted,
+    };
+
+    [Fact]
+    public void Every_pair_does_what_the_table_says_or_is_ignored_by_name()
+    {
+        HashSet<Row> met = [];
+        int pairs = 0;
+        foreach (UpgradeSituation now in Situations())
+        {
+            foreach ((string name, UpgradeEvent what) in Events())
+            {
+                pairs++;
+                UpgradeDecision decision = UpgradeMachine.Decide(now, what, Options);
+                string pair = $"{now} × {what}";
+                if (Find(now, name, what) is { } row)
+                {
+                    met.Add(row);
+                    decision.Ignored.ShouldBeNull(pair);
+                    (decision.Next.State, decision.Next.Phase, decision.Command?.Step)
+                        .ShouldBe((row.Next, row.NextPhase, row.Command), pair);
+                    Holds(now, decision, pair);
+                }
+                else
+                {
+                    decision.Ignored.ShouldBe(ExpectedName(now, what), pair);
+                    decision.Next.ShouldBe(now, pair);
+                    decision.Effects.ShouldBeEmpty(pair);
+                    decision.Command.ShouldBeNull(pair);
+                    decision.KeepsDeadline.ShouldBeTrue(pair);
+                }
+            }
+        }
+
+        met.Count.ShouldBe(Table.Count, "every line of the table was met");
+        pairs.ShouldBeGreaterThan(6000);
+    }
+
+    /// <summary>What is true after every handled event.</summary>
+    private static void Holds(UpgradeSituation before, UpgradeDecision decision, string pair)
+    {
+        decision.Next.Epoch.ShouldBe(Epoch, pair);
+        decision.Next.Host.ShouldBe(Host, pair);
+        if (decision.Next.Ended)
+        {
+            decision.Deadline.ShouldBeNull(pair);
+            decision.KeepsDeadline.ShouldBeFalse(pair);
+        }
+        else if (!decision.KeepsDeadline)
+        {
+            decision.Deadline.ShouldNotBeNull(pair);
+            decision.Deadline.Value.ShouldBeGreaterThan(TimeSpan.Zero, pair);
+        }
+
+        // A command and only a command makes the phase Commanded, for the step that the new state stands for.
+        if (decision.Command is { } command)
+        {
+            decision.Next.Phase.ShouldBe(StepPhase.Commanded, pair);
+            command.Step.ShouldBe(decision.Next.Step!.Value, pair);
+            command.Attempt.ShouldBe(decision.Next.Attempt, pair);
+        }
+
+        // Once the commit has begun nothing leads to a roll-back.
+        if (before.State == UpgradeState.Commit)
+        {
+            decision.Next.State.ShouldNotBe(UpgradeState.RollingBack, pair);
+            decision.Next.State.ShouldNotBe(UpgradeState.RolledBack, pair);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(2, 4)]
+    [InlineData(3, 8)]
+    [InlineData(6, 60)]
+    [InlineData(100, 60)]
+    public void Waits_double_up_to_the_limit(int attempt, int seconds) =>
+        new UpgradeOptions().BackoffAfter(attempt).ShouldBe(TimeSpan.FromSeconds(seconds));
+
+    [Fact]
+    public void Preflight_that_fails_touches_nothing_and_needs_no_roll_back()
+    {
+        UpgradeSituation now = new(UpgradeState.Preflight, StepPhase.Accepted, 1, Host, Epoch);
+        UpgradeDecision decision = UpgradeMachine.Decide(now, new UpgradeEvent.Failed(
+            Host, Epoch, UpgradeStep.Preflight, UpgradeFailure.PreflightBlocked, "one CPU only", StepReport.Nothing), Options);
+        decision.Effects.OfType<UpgradeEffect.RecordFailure>().Single()
+            .ShouldBe(new UpgradeEffect.RecordFailure(UpgradeStep.Preflight, UpgradeFailure.PreflightBlocked, "one CPU only"));
+        decision.Command.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Silence_names_the_host_the_step_and_what_was_waited_for()
+    {
+        UpgradeDecision unheard = UpgradeMachine.Decide(
+            new(UpgradeState.Boot, StepPhase.Commanded, 1, Host, Epoch), new UpgradeEvent.DeadlinePassed(), Options);
+        UpgradeEffect.RecordFailure failure = unheard.Effects.OfType<UpgradeEffect.RecordFailure>().Single();
+        failure.Failure.ShouldBe(UpgradeFailure.HostAgentSilent);
+        failure.Step.ShouldBe(UpgradeStep.Boot);
+        failure.Reason.ShouldBe("host h1 did not accept Boot within 30 s; see that its agent runs and reaches the broker");
+
+        UpgradeDecision unfinished = UpgradeMachine.Decide(
+            new(UpgradeState.Boot, StepPhase.Accepted, 1, Host, Epoch), new UpgradeEvent.DeadlinePassed(), Options);
+        unfinished.Effects.OfType<UpgradeEffect.RecordFailure>().Single().Reason
+            .ShouldBe("host h1 accepted Boot but reported no result within 30 s");
+    }
+}
