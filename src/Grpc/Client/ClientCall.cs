@@ -248,6 +248,9 @@ internal sealed class ClientCall<TRequest, TResponse> : IDisposable
 
         request.Headers.TE.Add(new TransferCodingWithQualityHeaderValue("trailers"));
         request.Headers.TryAddWithoutValidation(ProtocolHeaders.AcceptEncoding, ProtocolHeaders.Identity);
+
+        // HttpClient joins the values of a repeated key with commas. Servers may split those of binary keys; the one of
+        // gRPC core does not and refuses the request.
         foreach (var entry in options.Headers ?? Metadata.Empty)
         {
             if (!ProtocolHeaders.IsReserved(entry.Key))

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
 
 namespace Grpc.AspNetCore.Server.Calls;
 
@@ -303,7 +304,8 @@ internal sealed partial class HttpServerCall : ServerCallContext, IDisposable
         {
             if (!ProtocolHeaders.IsReserved(entry.Key))
             {
-                headers.Append(entry.Key, MetadataHeaders.Encode(entry));
+                // Not Append, which leaves out empty values.
+                headers[entry.Key] = StringValues.Concat(headers[entry.Key], MetadataHeaders.Encode(entry));
             }
         }
     }
