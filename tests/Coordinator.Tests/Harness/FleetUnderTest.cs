@@ -49,7 +49,7 @@ internal sealed class FleetUnderTest : IAsyncDisposable
     [
         $"--ConnectionStrings:Fleet={_database}", $"--Broker:Uri={_broker}", "--urls=http://127.0.0.1:0",
         "--Logging:LogLevel:Default=Error", "--Logging:LogLevel:Microsoft.EntityFrameworkCore=None",
-        "--Logging:LogLevel:MassTransit=None", "--Logging:LogLevel:TwinKernel=Critical",
+        "--Logging:LogLevel:Microsoft.Hosting.Lifetime=None", "--Logging:LogLevel:MassTransit=None", "--Logging:LogLevel:TwinKernel=Critical",
         "--Delivery:CatchUp=00:00:00", "--Delivery:ReconcileInterval=00:00:00.1",
         "--Upgrades:Grace=00:00:00.2", "--Upgrades:Backoff=00:00:00.2", "--Upgrades:BackoffLimit=00:00:00.5",
         .. more,

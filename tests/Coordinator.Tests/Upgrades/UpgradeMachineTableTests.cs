@@ -103,7 +103,7 @@ public sealed class UpgradeMachineTableTests
         (_, UpgradeEvent.FromHost { Epoch: not Epoch }) => IgnoredEvent.ForeignEpoch,
         (UpgradeState.RollingBack, UpgradeEvent.FromHost { Step: not UpgradeStep.RollBack }) => IgnoredEvent.StepIsOver,
         (not UpgradeState.RollingBack, UpgradeEvent.FromHost { Step: UpgradeStep.RollBack }) => IgnoredEvent.StepNotAsked,
-        (_, UpgradeEvent.FromHost word) when (int)word.Step < (int)now.State - 1 => IgnoredEvent.StepIsOver,
+        (not UpgradeState.RollingBack, UpgradeEvent.FromHost word) when (int)word.Step < (int)now.State - 1 => IgnoredEvent.StepIsOver,
         (not UpgradeState.RollingBack, UpgradeEvent.FromHost word) when (int)word.Step > (int)now.State - 1 => IgnoredEvent.StepNotAsked,
         _ => now.Phase == StepPhase.BackingOff ? IgnoredEvent.RetryPending : IgnoredEvent.AlreadyAccepted,
     };

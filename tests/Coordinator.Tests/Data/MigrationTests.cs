@@ -1,0 +1,104 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.Tests.Harness;
+using TwinKernel.Fleet.Migrations;
+
+namespace TwinKernel.Fleet.Coordinator.Tests.Data;
+
+public sealed class MigrationTests(ServersFixture servers)
+{
+    private static async Task<(int Code, string Output, string Error)> RunAsync(string? connection, params string[] args)
+    {
+        StringWriter output = new();
+        StringWriter error = new();
+        int code = await MigrateCommand.RunAsync(args, _ => connection, output, error, CancellationToken.None);
+        return (code, output.ToString(), error.ToString());
+    }
+
+    [Fact]
+    public async Task From_empty_and_again_and_listed()
+    {
+        string database = await servers.CreateDatabaseAsync();
+        (await RunAsync(database, "--list")).Output.ShouldContain($"pending  {FleetSchema.Required}");
+        (int code, string output, _) = await RunAsync(database);
+        code.ShouldBe(MigrateCommand.Done);
+        output.ShouldContain($"Applying {FleetSchema.Required}");
+        (await RunAsync(database)).Output.ShouldBe($"Up to date: {FleetSchema.Required}{Environment.NewLine}");
+        (await RunAsync(database, "--list")).Output.ShouldNotContain("pending");
+    }
+
+    [Fact]
+    public async Task Two_runs_at_once_apply_everything_once()
+    {
+        string database = await servers.CreateDatabaseAsync();
+        (int Code, string Output, string Error)[] runs = await Task.WhenAll(RunAsync(database), RunAsync(database));
+        runs.ShouldAllBe(run => run.Code == MigrateCommand.Done);
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(database);
+        await using NpgsqlCommand count = source.CreateCommand($"select count(*) from {FleetSchema.HistoryTable}");
+        (await count.ExecuteScalarAsync()).ShouldBe(3L);
+    }
+
+    [Fact]
+    public async Task The_model_has_no_change_without_a_migration_and_the_coordinator_needs_the_newest()
+    {
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(servers.PostgresConnectionString);
+        await using FleetDbContext db = FleetDbContextFactory.Create(source);
+        db.Database.HasPendingModelChanges().ShouldBeFalse();
+        db.Database.GetMigrations().Last().ShouldBe(FleetSchema.Required);
+    }
+
+    [Fact]
+    public async Task What_cannot_work_is_said_clearly_and_without_secrets()
+    {
+        (int code, _, string error) = await RunAsync("Host=127.0.0.1;Port=1;Database=fleet;Username=u;Password=hunter2");
+        code.ShouldBe(MigrateCommand.DatabaseFailed);
+        error.ShouldContain("127.0.0.1:1 is not reachable");
+        error.ShouldNotContain("hunter2");
+        (code, _, error) = await RunAsync("Host=a;Password=hunter2;Nonsense");
+        code.ShouldBe(MigrateCommand.Misconfigured);
+        error.ShouldNotContain("hunter2");
+        (await RunAsync(null)).Code.ShouldBe(MigrateCommand.Misconfigured);
+        (await RunAsync("", "--wrong")).Error.ShouldContain("--wrong");
+        string missing = new NpgsqlConnectionStringBuilder(servers.PostgresConnectionString) { Database = "nowhere" }.ConnectionString;
+        (await RunAsync(missing)).Error.ShouldContain("Database nowhere does not exist");
+    }
+
+    [Fact]
+    public async Task A_coordinator_refuses_an_empty_and_an_outdated_database_and_takes_a_newer_one()
+    {
+        string database = await servers.CreateDatabaseAsync();
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(database);
+        FleetSchema schema = new(source, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<FleetSchema>.Instance);
+        (await Should.ThrowAsync<FleetSchemaException>(() => schema.RequireAsync(CancellationToken.None)))
+            .Message.ShouldContain("The database is empty");
+
+        await FleetUnderTest.Migrate(database);
+        await schema.RequireAsync(CancellationToken.None);
+        await Run($"insert into {FleetSchema.HistoryTable} values ('29990101000000_Later', '10')");
+        await schema.RequireAsync(CancellationToken.None);
+
+        await Run($"delete from {FleetSchema.HistoryTable} where \"MigrationId\" >= '{FleetSchema.Required}'");
+        (await Should.ThrowAsync<FleetSchemaException>(() => schema.RequireAsync(CancellationToken.None)))
+            .Message.ShouldContain($"this coordinator needs {FleetSchema.Required}");
+
+        // The program itself ends with the exit code for it, before it listens or takes a message.
+        string[] args = [$"--ConnectionStrings:Fleet={database}", "--Broker:Uri=amqp://u:p@127.0.0.1:1/", "--urls=http://127.0.0.1:0"];
+        (await Program.Main(args)).ShouldBe(3);
+
+        async Task Run(string sql)
+        {
+            await using NpgsqlCommand command = source.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    [Theory]
+    [InlineData("--ConnectionStrings:Fleet=")]
+    [InlineData("--ConnectionStrings:Fleet=Nonsense")]
+    [InlineData("--ConnectionStrings:Fleet=Host=127.0.0.1", "--Broker:Uri=http://x")]
+    [InlineData("--ConnectionStrings:Fleet=Host=127.0.0.1", "--Broker:Uri=")]
+    public async Task A_wrong_configuration_ends_the_program_with_its_exit_code(params string[] args) =>
+        (await Program.Main(args)).ShouldBe(2);
+}

@@ -1,0 +1,113 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Guests;
+using TwinKernel.Fleet.Coordinator.Hosts;
+using TwinKernel.Fleet.Coordinator.Tests.Harness;
+using Wire = TwinKernel.Fleet.Contracts.Fleet;
+
+namespace TwinKernel.Fleet.Coordinator.Tests.Hosts;
+
+public sealed class HeartbeatTests(ServersFixture servers)
+{
+    [Fact]
+    public async Task A_host_registers_with_its_guests_and_images()
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        await fleet.StartHostAsync("h2");
+        await fleet.StartHostAsync("h1", "web", "db");
+
+        Wire.ListHostsResponse hosts = await coordinator.Client.ListHostsAsync(new Wire.ListHostsRequest());
+        hosts.Hosts.Select(host => (host.Name, host.Online, host.Guests, host.AgentVersion, host.Accelerator))
+            .ShouldBe([("h1", true, 2u, "1.0-test", "tcg"), ("h2", true, 0u, "1.0-test", "tcg")]);
+        Wire.ListGuestsResponse guests = await coordinator.Client.ListGuestsAsync(new Wire.ListGuestsRequest());
+        guests.Guests.Select(guest => (guest.Name, guest.State, guest.KernelRelease, guest.BootId, guest.CpusOnline, guest.Address))
+            .ShouldBe([("db", "running", "6.1.0", "aaaa", 2u, "127.0.0.1:7777"), ("web", "running", "6.1.0", "aaaa", 2u, "127.0.0.1:7777")]);
+        Wire.ListImagesResponse images = await coordinator.Client.ListImagesAsync(new Wire.ListImagesRequest());
+        images.Images.Select(image => (image.Name, image.Digest, image.Bytes)).ShouldBe(
+            [("debian-6.1", FleetUnderTest.ImageA, 11ul), ("debian-6.12", FleetUnderTest.ImageB, 12ul)]);
+        images.Images[0].Hosts.ShouldBe(["h1", "h2"]);
+    }
+
+    [Fact]
+    public async Task What_is_older_never_overwrites_what_is_newer()
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        TestHostAgent agent = await fleet.StartHostAsync("h1", "web");
+        RecordHeartbeat record = coordinator.App.Services.GetRequiredService<RecordHeartbeat>();
+        HostHeartbeat second = agent.Heartbeat();
+        HostHeartbeat third = agent.Heartbeat() with { AgentVersion = "third" };
+
+        (await Take(third)).ShouldBeTrue();
+        (await Take(second)).ShouldBeFalse();
+        (await Take(third)).ShouldBeFalse();
+
+        // An agent that was started later wins with its first heartbeat, and its predecessor's last one is too late.
+        HostHeartbeat restarted = third with
+        {
+            Incarnation = Guid.NewGuid(), Sequence = 1, StartedAt = third.StartedAt.AddSeconds(1), AgentVersion = "restarted",
+        };
+        (await Take(restarted)).ShouldBeTrue();
+        (await Take(third with { Sequence = 100 })).ShouldBeFalse();
+        (await fleet.Read(db => db.Hosts.SingleAsync())).AgentVersion.ShouldBe("restarted");
+
+        Task<bool> Take(HostHeartbeat beat) => record.HandleAsync(beat, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Of_many_at_once_the_newest_stays()
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        TestHostAgent agent = await fleet.StartHostAsync("h1", "web");
+        RecordHeartbeat record = coordinator.App.Services.GetRequiredService<RecordHeartbeat>();
+        HostHeartbeat[] beats = [.. Enumerable.Range(0, 20).Select(_ => agent.Heartbeat())];
+        Random.Shared.Shuffle(beats);
+        await Task.WhenAll(beats.Select(beat => record.HandleAsync(beat, CancellationToken.None)));
+        (await fleet.Read(db => db.Hosts.SingleAsync())).Sequence.ShouldBe(21);
+        (await fleet.Read(db => db.Guests.CountAsync())).ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task What_the_agent_observes_wins_and_the_epoch_survives_a_guest_that_comes_back()
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        TestHostAgent agent = await fleet.StartHostAsync("h1", "web");
+        RecordHeartbeat record = coordinator.App.Services.GetRequiredService<RecordHeartbeat>();
+        string id = (await coordinator.StartUpgradeAsync("h1")).Upgrades.Single().Id;
+        await coordinator.WatchAsync(id);
+
+        HostHeartbeat without = agent.Heartbeat() with { Guests = [], Images = [] };
+        await record.HandleAsync(without, CancellationToken.None);
+        (await coordinator.Client.ListGuestsAsync(new Wire.ListGuestsRequest())).Guests.ShouldBeEmpty();
+        (await coordinator.Client.ListImagesAsync(new Wire.ListImagesRequest())).Images.ShouldBeEmpty();
+
+        HostHeartbeat back = agent.Heartbeat();
+        back = back with { Guests = [back.Guests[0] with { Observation = TestHostAgent.Observation(kernelB: true), ImageDigest = FleetUnderTest.ImageB }] };
+        await record.HandleAsync(back, CancellationToken.None);
+        GuestRecord guest = await fleet.Read(db => db.Guests.SingleAsync());
+        (guest.GoneAt, guest.Epoch, guest.KernelRelease, guest.ImageDigest).ShouldBe((null, 1L, "6.12.1", FleetUnderTest.ImageB));
+    }
+
+    [Fact]
+    public async Task A_heartbeat_that_cannot_be_is_refused_with_all_errors()
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        TestHostAgent agent = await fleet.StartHostAsync("h1", "web");
+        HostHeartbeat good = agent.Heartbeat();
+        InvalidHeartbeatException refused = await Should.ThrowAsync<InvalidHeartbeatException>(() =>
+            coordinator.App.Services.GetRequiredService<RecordHeartbeat>().HandleAsync(good with
+            {
+                Host = "H 1", Interval = TimeSpan.Zero, Guests = [good.Guests[0], good.Guests[0]],
+                Images = [good.Images[0] with { Digest = "sha256:12" }],
+            }, CancellationToken.None));
+        refused.Message.ShouldContain("Host must be");
+        refused.Message.ShouldContain("Interval");
+        refused.Message.ShouldContain("more than once");
+        refused.Message.ShouldContain("sha256:12");
+    }
+}
