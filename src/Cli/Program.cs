@@ -1,1 +1,3 @@
-return 0;
+using TwinKernel.Fleet.Cli;
+
+return await CommandLine.RunAsync(args, Surroundings.OfProcess(), CancellationToken.None);
