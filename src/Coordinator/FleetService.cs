@@ -2,6 +2,7 @@ using Grpc.Core;
 using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Hosts;
 using TwinKernel.Fleet.Coordinator.Images;
+using TwinKernel.Fleet.Coordinator.Requests;
 using TwinKernel.Fleet.Coordinator.Upgrades;
 using Wire = TwinKernel.Fleet.Contracts.Fleet;
 
@@ -13,24 +14,24 @@ public sealed class FleetService(
     : Wire.Fleet.FleetBase
 {
     public override Task<Wire.ListHostsResponse> ListHosts(Wire.ListHostsRequest request, ServerCallContext context) =>
-        hosts.HandleAsync(context.CancellationToken);
+        DatabaseAway.Tell(() => hosts.HandleAsync(context.CancellationToken));
 
     public override Task<Wire.ListGuestsResponse> ListGuests(Wire.ListGuestsRequest request, ServerCallContext context) =>
-        guests.HandleAsync(request, context.CancellationToken);
+        DatabaseAway.Tell(() => guests.HandleAsync(request, context.CancellationToken));
 
     public override Task<Wire.ListImagesResponse> ListImages(Wire.ListImagesRequest request, ServerCallContext context) =>
-        images.HandleAsync(context.CancellationToken);
+        DatabaseAway.Tell(() => images.HandleAsync(context.CancellationToken));
 
     public override Task<Wire.StartUpgradeResponse> StartUpgrade(Wire.StartUpgradeRequest request, ServerCallContext context) =>
-        start.HandleAsync(request, context.CancellationToken);
+        DatabaseAway.Tell(() => start.HandleAsync(request, context.CancellationToken));
 
     public override Task<Wire.Upgrade> GetUpgrade(Wire.GetUpgradeRequest request, ServerCallContext context) =>
-        read.GetAsync(request, context.CancellationToken);
+        DatabaseAway.Tell(() => read.GetAsync(request, context.CancellationToken));
 
     public override Task<Wire.ListUpgradesResponse> ListUpgrades(Wire.ListUpgradesRequest request, ServerCallContext context) =>
-        read.ListAsync(request, context.CancellationToken);
+        DatabaseAway.Tell(() => read.ListAsync(request, context.CancellationToken));
 
     public override Task WatchUpgrade(
         Wire.GetUpgradeRequest request, IServerStreamWriter<Wire.Upgrade> responseStream, ServerCallContext context) =>
-        read.WatchAsync(request, responseStream, context.CancellationToken);
+        DatabaseAway.Tell(() => read.WatchAsync(request, responseStream, context.CancellationToken));
 }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
@@ -5,35 +6,41 @@ using Npgsql;
 namespace TwinKernel.Fleet.Coordinator.Data;
 
 /// <summary>
-/// Runs a piece of work in one transaction with a context of its own, and again from the start when the database says
-/// that another writer was first or that the connection broke. The work must not keep anything from a run before.
+/// Runs a piece of work on a context of its own, and again from the start when the database says that another writer was
+/// first or that the connection broke. The work must not keep anything from a run before.
 /// </summary>
 public sealed partial class FleetTransaction(
     IDbContextFactory<FleetDbContext> contexts, TimeProvider time, ILogger<FleetTransaction> logger)
 {
     private const int Attempts = 6;
 
+    /// <summary>Runs, saves and commits in one transaction.</summary>
     /// <exception cref="DbUpdateException">Attempts are used up, or the database refuses for another reason.</exception>
     /// <exception cref="NpgsqlException">The database cannot be reached.</exception>
-    public async Task<T> RunAsync<T>(
+    public Task<T> RunAsync<T>(Func<FleetDbContext, CancellationToken, Task<T>> work, CancellationToken cancellation) =>
+        RepeatAsync(async (db, stop) =>
+        {
+            await using IDbContextTransaction transaction = await db.Database.BeginTransactionAsync(stop);
+            T result = await work(db, stop);
+            await db.SaveChangesAsync(stop);
+            await transaction.CommitAsync(stop);
+            return result;
+        }, cancellation);
+
+    /// <summary>Only reads; each query sees what is committed when it runs.</summary>
+    /// <exception cref="NpgsqlException">The database cannot be reached.</exception>
+    public Task<T> ReadAsync<T>(Func<FleetDbContext, CancellationToken, Task<T>> work, CancellationToken cancellation) =>
+        RepeatAsync(work, cancellation);
+
+    private async Task<T> RepeatAsync<T>(
         Func<FleetDbContext, CancellationToken, Task<T>> work, CancellationToken cancellation)
     {
         for (int attempt = 1; ; attempt++)
         {
             try
             {
-                FleetDbContext db = await contexts.CreateDbContextAsync(cancellation);
-                await using (db)
-                {
-                    IDbContextTransaction transaction = await db.Database.BeginTransactionAsync(cancellation);
-                    await using (transaction)
-                    {
-                        T result = await work(db, cancellation);
-                        await db.SaveChangesAsync(cancellation);
-                        await transaction.CommitAsync(cancellation);
-                        return result;
-                    }
-                }
+                await using FleetDbContext db = await contexts.CreateDbContextAsync(cancellation);
+                return await work(db, cancellation);
             }
             catch (Exception e) when (attempt < Attempts && IsWorthRepeating(e))
             {
@@ -54,6 +61,15 @@ public sealed partial class FleetTransaction(
         PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } => true,
         NpgsqlException database => database.IsTransient,
         _ => e.InnerException is { } inner && IsWorthRepeating(inner),
+    };
+
+    /// <summary>The database could not do its part, whatever was asked of it: away, starting, overloaded, or contended.</summary>
+    public static bool IsDatabaseTrouble(Exception e) => e switch
+    {
+        _ when IsWorthRepeating(e) => true,
+        NpgsqlException and not PostgresException => true,
+        SocketException or TimeoutException => true,
+        _ => e.InnerException is { } inner && IsDatabaseTrouble(inner),
     };
 
     private static string Cause(Exception e) => e.GetBaseException() switch

@@ -1,7 +1,5 @@
-using System.Net.Sockets;
 using MassTransit;
 using Microsoft.Extensions.Options;
-using Npgsql;
 using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Coordinator.Data;
 using TwinKernel.Fleet.Coordinator.Hosts;
@@ -68,24 +66,16 @@ internal static class DeliveryServices
         endpoint.UseMessageRetry(retry =>
         {
             retry.Ignore<InvalidHeartbeatException>();
-            retry.Ignore<Exception>(IsDatabaseTrouble);
+            retry.Ignore<Exception>(FleetTransaction.IsDatabaseTrouble);
             retry.Intervals(100, 500, 2000);
         });
         endpoint.UseMessageRetry(retry =>
         {
-            retry.Handle<Exception>(IsDatabaseTrouble);
+            retry.Handle<Exception>(FleetTransaction.IsDatabaseTrouble);
             retry.Exponential(
                 retryLimit: 20_000, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(500));
         });
     }
-
-    private static bool IsDatabaseTrouble(Exception e) => e switch
-    {
-        _ when FleetTransaction.IsWorthRepeating(e) => true,
-        NpgsqlException and not PostgresException => true,
-        SocketException or TimeoutException => true,
-        _ => e.InnerException is { } inner && IsDatabaseTrouble(inner),
-    };
 }
 
 /// <summary>Where the broker is, from <c>Broker:Uri</c>; apart, so that the password is in nothing that is logged.</summary>

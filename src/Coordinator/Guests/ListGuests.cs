@@ -7,11 +7,14 @@ using Wire = TwinKernel.Fleet.Contracts.Fleet;
 namespace TwinKernel.Fleet.Coordinator.Guests;
 
 /// <summary>The guests of one host, or of all, that are still there.</summary>
-public sealed class ListGuests(IDbContextFactory<FleetDbContext> contexts)
+public sealed class ListGuests(FleetTransaction database)
 {
-    public async Task<Wire.ListGuestsResponse> HandleAsync(Wire.ListGuestsRequest request, CancellationToken cancellation)
+    public Task<Wire.ListGuestsResponse> HandleAsync(Wire.ListGuestsRequest request, CancellationToken cancellation) =>
+        database.ReadAsync((db, stop) => ReadAsync(db, request, stop), cancellation);
+
+    private static async Task<Wire.ListGuestsResponse> ReadAsync(
+        FleetDbContext db, Wire.ListGuestsRequest request, CancellationToken cancellation)
     {
-        await using FleetDbContext db = await contexts.CreateDbContextAsync(cancellation);
         if (request.Host.Length > 0 && !await db.Hosts.AnyAsync(host => host.Name == request.Host, cancellation))
         {
             throw Refusal.UnknownHost(request.Host);

@@ -6,11 +6,13 @@ using Wire = TwinKernel.Fleet.Contracts.Fleet;
 namespace TwinKernel.Fleet.Coordinator.Hosts;
 
 /// <summary>All hosts, by name.</summary>
-public sealed class ListHosts(IDbContextFactory<FleetDbContext> contexts, TimeProvider time)
+public sealed class ListHosts(FleetTransaction database, TimeProvider time)
 {
-    public async Task<Wire.ListHostsResponse> HandleAsync(CancellationToken cancellation)
+    public Task<Wire.ListHostsResponse> HandleAsync(CancellationToken cancellation) =>
+        database.ReadAsync(ReadAsync, cancellation);
+
+    private async Task<Wire.ListHostsResponse> ReadAsync(FleetDbContext db, CancellationToken cancellation)
     {
-        await using FleetDbContext db = await contexts.CreateDbContextAsync(cancellation);
         var rows = await db.Hosts.AsNoTracking().OrderBy(host => host.Name)
             .Select(host => new
             {

@@ -5,11 +5,13 @@ using Wire = TwinKernel.Fleet.Contracts.Fleet;
 namespace TwinKernel.Fleet.Coordinator.Images;
 
 /// <summary>The images that some host holds.</summary>
-public sealed class ListImages(IDbContextFactory<FleetDbContext> contexts)
+public sealed class ListImages(FleetTransaction database)
 {
-    public async Task<Wire.ListImagesResponse> HandleAsync(CancellationToken cancellation)
+    public Task<Wire.ListImagesResponse> HandleAsync(CancellationToken cancellation) =>
+        database.ReadAsync(ReadAsync, cancellation);
+
+    private static async Task<Wire.ListImagesResponse> ReadAsync(FleetDbContext db, CancellationToken cancellation)
     {
-        await using FleetDbContext db = await contexts.CreateDbContextAsync(cancellation);
         ILookup<string, string> holders = (await db.HostImages.AsNoTracking().OrderBy(held => held.HostName)
             .ToListAsync(cancellation)).ToLookup(held => held.Digest, held => held.HostName);
         List<ImageRecord> images = await db.Images.AsNoTracking()

@@ -11,27 +11,29 @@ namespace TwinKernel.Fleet.Coordinator.Upgrades;
 
 /// <summary>One upgrade, the newest upgrades, and one upgrade again after every change.</summary>
 public sealed partial class ReadUpgrades(
-    IDbContextFactory<FleetDbContext> contexts, ChangeSignals signals, IOptions<DeliveryOptions> options, TimeProvider time)
+    FleetTransaction database, ChangeSignals signals, IOptions<DeliveryOptions> options, TimeProvider time)
 {
     private const int DefaultLimit = 50;
     private const int HighestLimit = 1000;
 
-    public async Task<Wire.Upgrade> GetAsync(Wire.GetUpgradeRequest request, CancellationToken cancellation)
-    {
-        await using FleetDbContext db = await contexts.CreateDbContextAsync(cancellation);
-        Guid id = await FindAsync(db, request.Id, cancellation);
-        return (await LoadAsync(db, id, cancellation)).ToResponse(time.GetUtcNow());
-    }
+    public Task<Wire.Upgrade> GetAsync(Wire.GetUpgradeRequest request, CancellationToken cancellation) =>
+        database.ReadAsync(async (db, stop) =>
+        {
+            Guid id = await FindAsync(db, request.Id, stop);
+            return (await LoadAsync(db, id, stop)).ToResponse(time.GetUtcNow());
+        }, cancellation);
 
-    public async Task<Wire.ListUpgradesResponse> ListAsync(
-        Wire.ListUpgradesRequest request, CancellationToken cancellation)
+    public Task<Wire.ListUpgradesResponse> ListAsync(Wire.ListUpgradesRequest request, CancellationToken cancellation) =>
+        database.ReadAsync((db, stop) => ListAsync(db, request, stop), cancellation);
+
+    private async Task<Wire.ListUpgradesResponse> ListAsync(
+        FleetDbContext db, Wire.ListUpgradesRequest request, CancellationToken cancellation)
     {
         if (request.Limit > HighestLimit)
         {
             throw Refusal.Invalid([("limit", $"({request.Limit}) must be at most {HighestLimit}; 0 means {DefaultLimit}.")]);
         }
 
-        await using FleetDbContext db = await contexts.CreateDbContextAsync(cancellation);
         if (request.Host.Length > 0 && !await db.Hosts.AnyAsync(host => host.Name == request.Host, cancellation))
         {
             throw Refusal.UnknownHost(request.Host);
@@ -50,34 +52,37 @@ public sealed partial class ReadUpgrades(
     public async Task WatchAsync(
         Wire.GetUpgradeRequest request, IServerStreamWriter<Wire.Upgrade> answers, CancellationToken cancellation)
     {
-        Guid id;
-        await using (FleetDbContext db = await contexts.CreateDbContextAsync(cancellation))
-        {
-            id = await FindAsync(db, request.Id, cancellation);
-        }
-
+        Guid id = await database.ReadAsync((db, stop) => FindAsync(db, request.Id, stop), cancellation);
         using ChangeSignals.Watch watch = signals.WatchUpgrade(id);
         uint? sent = null;
         while (true)
         {
-            UpgradeRecord upgrade;
-            await using (FleetDbContext db = await contexts.CreateDbContextAsync(cancellation))
-            {
-                upgrade = await LoadAsync(db, id, cancellation);
-            }
-
-            if (upgrade.Version != sent)
+            UpgradeRecord? upgrade = await LoadIfReachableAsync(id, cancellation);
+            if (upgrade is not null && upgrade.Version != sent)
             {
                 await answers.WriteAsync(upgrade.ToResponse(time.GetUtcNow()), cancellation);
                 sent = upgrade.Version;
             }
 
-            if (upgrade.Situation.Ended)
+            if (upgrade is { Situation.Ended: true })
             {
                 return;
             }
 
             await watch.WaitAsync(options.Value.WatchInterval, time, cancellation);
+        }
+    }
+
+    /// <summary>Null while the database is away: who watches is told of the next change after it.</summary>
+    private async Task<UpgradeRecord?> LoadIfReachableAsync(Guid id, CancellationToken cancellation)
+    {
+        try
+        {
+            return await database.ReadAsync((db, stop) => LoadAsync(db, id, stop), cancellation);
+        }
+        catch (Exception e) when (FleetTransaction.IsDatabaseTrouble(e))
+        {
+            return null;
         }
     }
 

@@ -66,18 +66,9 @@ public sealed partial class StartUpgrade(
     private async Task<(RolloutRecord, List<UpgradeRecord>, bool Repeated)> StartAsync(
         FleetDbContext db, Wire.StartUpgradeRequest request, Guid requestId, CancellationToken cancellation)
     {
-        if (await db.Rollouts.AsNoTracking().SingleOrDefaultAsync(row => row.RequestId == requestId, cancellation) is { } earlier)
+        if (await EarlierAsync(db, request, requestId, cancellation) is { } earlier)
         {
-            if (earlier.HostName != request.Host || earlier.RequestedImage != request.Image)
-            {
-                throw Refusal.Invalid([("request_id",
-                    $"was used for another request (host {earlier.HostName}, image {earlier.RequestedImage}); choose a new one.")]);
-            }
-
-            List<UpgradeRecord> started = await db.Upgrades.AsNoTracking().AsSplitQuery()
-                .Include(row => row.Steps).ThenInclude(step => step.Timings)
-                .Where(row => row.RolloutId == earlier.Id).ToListAsync(cancellation);
-            return (earlier, started, Repeated: true);
+            return earlier;
         }
 
         DateTimeOffset now = time.GetUtcNow();
@@ -93,6 +84,12 @@ public sealed partial class StartUpgrade(
         List<GuestRecord> guests = await db.Guests
             .FromSql($"select * from guests where host_name = {host.Name} and gone_at is null order by name for update")
             .ToListAsync(cancellation);
+        // The same request may have been carried out while this one waited for the lock.
+        if (await EarlierAsync(db, request, requestId, cancellation) is { } meanwhile)
+        {
+            return meanwhile;
+        }
+
         await RefuseActiveAsync(db, host.Name, cancellation);
         RefuseUnready(host, guests, images.OnHost, request.Image, now);
 
@@ -110,6 +107,28 @@ public sealed partial class StartUpgrade(
         db.Rollouts.Add(rollout);
         List<UpgradeRecord> upgrades = [.. guests.Select(guest => Admit(db, rollout, image, guest, now))];
         return (rollout, upgrades, Repeated: false);
+    }
+
+    private static async Task<(RolloutRecord, List<UpgradeRecord>, bool Repeated)?> EarlierAsync(
+        FleetDbContext db, Wire.StartUpgradeRequest request, Guid requestId, CancellationToken cancellation)
+    {
+        RolloutRecord? earlier = await db.Rollouts.AsNoTracking()
+            .SingleOrDefaultAsync(row => row.RequestId == requestId, cancellation);
+        if (earlier is null)
+        {
+            return null;
+        }
+
+        if (earlier.HostName != request.Host || earlier.RequestedImage != request.Image)
+        {
+            throw Refusal.Invalid([("request_id",
+                $"was used for another request (host {earlier.HostName}, image {earlier.RequestedImage}); choose a new one.")]);
+        }
+
+        List<UpgradeRecord> started = await db.Upgrades.AsNoTracking().AsSplitQuery()
+            .Include(row => row.Steps).ThenInclude(step => step.Timings)
+            .Where(row => row.RolloutId == earlier.Id).ToListAsync(cancellation);
+        return (earlier, started, true);
     }
 
     private UpgradeRecord Admit(

@@ -15,7 +15,7 @@ public sealed class OutageTests
 
     /// <summary>One upgrade of one host, stopped in the middle: Load is asked for and the result is not yet sent.</summary>
     private static async Task RunAsync(
-        Func<PrivateServers, TestHostAgent, StepCompleted, Task> trouble, string[] settings)
+        Func<PrivateServers, CoordinatorUnderTest, TestHostAgent, StepCompleted, Task> trouble, string[] settings)
     {
         await using PrivateServers servers = await PrivateServers.StartAsync();
         await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
@@ -34,7 +34,8 @@ public sealed class OutageTests
             return host.AnswerAsync(command);
         };
         string id = (await coordinator.StartUpgradeAsync("h1")).Upgrades.Single().Id;
-        await trouble(servers, host, await held.Task.WaitAsync(TimeSpan.FromSeconds(60)));
+        Task<List<Wire.Upgrade>> watched = second.WatchAsync(id, TimeSpan.FromSeconds(150));
+        await trouble(servers, second, host, await held.Task.WaitAsync(TimeSpan.FromSeconds(60)));
 
         Guid upgrade = Guid.Parse(id);
         UpgradeRecord end = await Eventually.Get(
@@ -45,11 +46,13 @@ public sealed class OutageTests
         List<UpgradeStepRecord> steps = await fleet.Read(db => db.UpgradeSteps.ToListAsync());
         steps.Count.ShouldBe(Forward.Length);
         steps.ShouldAllBe(step => step.State == StepOutcome.Succeeded && step.Attempt == 1);
-        (await second.Client.GetUpgradeAsync(new Wire.GetUpgradeRequest { Id = id })).Succeeded.ShouldBeTrue();
+
+        // Who watched was not cut off.
+        (await watched)[^1].Succeeded.ShouldBeTrue();
     }
 
     [Fact]
-    public Task When_the_broker_is_killed_in_the_middle_the_upgrade_goes_on() => RunAsync(async (servers, host, result) =>
+    public Task When_the_broker_is_killed_in_the_middle_the_upgrade_goes_on() => RunAsync(async (servers, second, host, result) =>
     {
         await servers.KillBrokerAsync();
         await servers.StartBrokerAsync();
@@ -70,13 +73,16 @@ public sealed class OutageTests
 
     [Fact]
     public Task When_the_database_is_killed_in_the_middle_no_result_is_lost_and_no_deadline_is_judged_early() =>
-        RunAsync(async (servers, host, result) =>
+        RunAsync(async (servers, second, host, result) =>
         {
             await servers.KillPostgresAsync();
             // The coordinators take it from the broker and cannot write it down.
             await host.SayAsync(result);
             // Load's time to be accepted (4 s) passes while the database is away.
             await Task.Delay(TimeSpan.FromSeconds(6));
+            Grpc.Core.RpcException away = await Should.ThrowAsync<Grpc.Core.RpcException>(async () =>
+                await second.Client.ListHostsAsync(new Wire.ListHostsRequest()));
+            away.StatusCode.ShouldBe(Grpc.Core.StatusCode.Unavailable);
             await servers.StartPostgresAsync();
         }, ["--Upgrades:AcceptWithin=00:00:03", "--Upgrades:Grace=00:00:01", "--Delivery:CatchUp=00:00:15"]);
 

@@ -32,7 +32,12 @@ internal sealed class FleetUnderTest : IAsyncDisposable
 
     public static async Task<FleetUnderTest> StartAsync(PrivateServers servers)
     {
-        FleetUnderTest fleet = new(await servers.CreateDatabaseAsync(), await servers.CreateVirtualHostAsync());
+        // The test servers commit without waiting for their log to be written, and would lose the last commits when killed.
+        string database = new NpgsqlConnectionStringBuilder(await servers.CreateDatabaseAsync())
+        {
+            Options = "-c synchronous_commit=on",
+        }.ConnectionString;
+        FleetUnderTest fleet = new(database, await servers.CreateVirtualHostAsync());
         await Migrate(fleet._database);
         return fleet;
     }
@@ -50,6 +55,7 @@ internal sealed class FleetUnderTest : IAsyncDisposable
         $"--ConnectionStrings:Fleet={_database}", $"--Broker:Uri={_broker}", "--urls=http://127.0.0.1:0",
         "--Logging:LogLevel:Default=Error", "--Logging:LogLevel:Microsoft.EntityFrameworkCore=None",
         "--Logging:LogLevel:Microsoft.Hosting.Lifetime=None", "--Logging:LogLevel:MassTransit=None", "--Logging:LogLevel:TwinKernel=Critical",
+        "--Logging:LogLevel:Quartz=None", "--Logging:LogLevel:Npgsql=None",
         "--Delivery:CatchUp=00:00:00", "--Delivery:ReconcileInterval=00:00:00.1",
         "--Upgrades:Grace=00:00:00.2", "--Upgrades:Backoff=00:00:00.2", "--Upgrades:BackoffLimit=00:00:00.5",
         .. more,
@@ -75,8 +81,18 @@ internal sealed class FleetUnderTest : IAsyncDisposable
 
     public async Task<T> Read<T>(Func<FleetDbContext, Task<T>> query)
     {
-        await using FleetDbContext db = FleetDbContextFactory.Create(_source);
-        return await query(db);
+        try
+        {
+            await using FleetDbContext db = FleetDbContextFactory.Create(_source);
+            return await query(db);
+        }
+        catch (Exception e) when (FleetTransaction.IsDatabaseTrouble(e))
+        {
+            // A pooled connection to a server that was killed meanwhile; the others of the pool are as dead.
+            NpgsqlConnection.ClearAllPools();
+            await using FleetDbContext db = FleetDbContextFactory.Create(_source);
+            return await query(db);
+        }
     }
 
     public async ValueTask DisposeAsync()
