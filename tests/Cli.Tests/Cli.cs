@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace TwinKernel.Fleet.Cli.Tests;
 
 /// <summary>What one command line came to.</summary>
@@ -14,15 +12,15 @@ internal static class Cli
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static Task<Outcome> RunAsync(FakeFleet fleet, params string[] arguments) =>
-        RunAsync(fleet.Address.ToString(), false, new StringWriter(), CancellationToken.None, arguments);
+        RunAsync(fleet.Address.ToString(), false, new RecordedOutput(), CancellationToken.None, arguments);
 
-    public static async Task<Outcome> RunAsync(string? coordinator, bool onTerminal, StringWriter output, CancellationToken cancellationToken, params string[] arguments)
+    public static async Task<Outcome> RunAsync(string? coordinator, bool onTerminal, RecordedOutput output, CancellationToken cancellationToken, params string[] arguments)
     {
-        var error = new StringWriter();
+        var error = new RecordedOutput();
         var surroundings = new Surroundings
         {
-            Out = TextWriter.Synchronized(output),
-            Error = TextWriter.Synchronized(error),
+            Out = output,
+            Error = error,
             OnTerminal = onTerminal,
             Variable = name => name == CommonOptions.CoordinatorVariable ? coordinator : null,
         };

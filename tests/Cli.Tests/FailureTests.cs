@@ -59,7 +59,7 @@ public sealed class FailureTests : IAsyncLifetime
         listener.Start();
         var address = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
         listener.Stop();
-        var outcome = await Cli.RunAsync("http://127.0.0.1:1", false, new StringWriter(), CancellationToken.None, [.. command.Split(' '), "--coordinator", address]);
+        var outcome = await Cli.RunAsync("http://127.0.0.1:1", false, new RecordedOutput(), CancellationToken.None, [.. command.Split(' '), "--coordinator", address]);
         outcome.Code.ShouldBe(ExitCode.Unreachable);
         outcome.Error.ShouldContain($"{address}/ cannot be reached: Connection refused");
         outcome.Error.ShouldContain("TWINFLEET_COORDINATOR");
@@ -81,7 +81,7 @@ public sealed class FailureTests : IAsyncLifetime
     {
         fleet.Answers.Silent = true;
         using var interruption = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
-        var outcome = await Cli.RunAsync(fleet.Address.ToString(), false, new StringWriter(), interruption.Token, "hosts", "list");
+        var outcome = await Cli.RunAsync(fleet.Address.ToString(), false, new RecordedOutput(), interruption.Token, "hosts", "list");
         outcome.Code.ShouldBe(ExitCode.Interrupted);
     }
 
@@ -111,7 +111,7 @@ public sealed class FailureTests : IAsyncLifetime
     [Fact]
     public async Task A_wrong_variable_is_named()
     {
-        var outcome = await Cli.RunAsync("nowhere", false, new StringWriter(), CancellationToken.None, "hosts", "list");
+        var outcome = await Cli.RunAsync("nowhere", false, new RecordedOutput(), CancellationToken.None, "hosts", "list");
         outcome.Code.ShouldBe(ExitCode.Usage);
         outcome.Error.ShouldContain("TWINFLEET_COORDINATOR is \"nowhere\"");
     }
@@ -122,7 +122,7 @@ public sealed class FailureTests : IAsyncLifetime
     [InlineData("-h")]
     public async Task Help_lists_the_exit_codes(string command)
     {
-        var outcome = await Cli.RunAsync("nowhere at all", false, new StringWriter(), CancellationToken.None, command.Split(' '));
+        var outcome = await Cli.RunAsync("nowhere at all", false, new RecordedOutput(), CancellationToken.None, command.Split(' '));
         outcome.Code.ShouldBe(0);
         outcome.Error.ShouldBe("");
         foreach (var (code, meaning) in ExitCode.Table)

@@ -84,6 +84,8 @@ internal sealed class FakeFleet : IAsyncDisposable
         /// <summary>One entry for each time that an upgrade is watched, by its id.</summary>
         public ConcurrentDictionary<string, ConcurrentQueue<Watch>> Watches { get; } = [];
 
+        public TaskCompletionSource Release { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
         public ConcurrentQueue<object> Requests { get; } = [];
 
         public void OnWatch(string id, params Watch[] watches) => Watches[id] = new ConcurrentQueue<Watch>(watches);
@@ -97,6 +99,7 @@ internal sealed class FakeFleet : IAsyncDisposable
         Complete,
         BreakConnection,
         Hang,
+        CompleteOnRelease,
         NotFound,
         Fail,
     }
@@ -135,6 +138,9 @@ internal sealed class FakeFleet : IAsyncDisposable
                     break;
                 case Ending.Hang:
                     await Task.Delay(Timeout.Infinite, context.CancellationToken);
+                    break;
+                case Ending.CompleteOnRelease:
+                    await script.Release.Task.WaitAsync(context.CancellationToken);
                     break;
                 case Ending.NotFound:
                     throw new RpcException(new Status(StatusCode.NotFound, "There is no such upgrade."));

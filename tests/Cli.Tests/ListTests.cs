@@ -86,7 +86,7 @@ public sealed class ListTests : IAsyncLifetime
     [Fact]
     public async Task A_terminal_gets_a_drawn_table()
     {
-        var outcome = await Cli.RunAsync(fleet.Address.ToString(), true, new StringWriter(), CancellationToken.None, "images", "list");
+        var outcome = await Cli.RunAsync(fleet.Address.ToString(), true, new RecordedOutput(), CancellationToken.None, "images", "list");
         outcome.Out.ShouldContain("╭");
         outcome.Out.ShouldContain("debian-6.12");
     }

@@ -2,7 +2,10 @@ using Spectre.Console;
 
 namespace TwinKernel.Fleet.Cli.Output;
 
-/// <summary>A table: with lines around on a terminal, columns of plain text in a pipe. Cells are text, never markup.</summary>
+/// <summary>
+/// A table: with lines around on a terminal, columns of plain text in a pipe. Cells are text, never markup. Where a
+/// terminal is too narrow, all columns but the first are wrapped: nothing is cut off.
+/// </summary>
 internal sealed class Listing
 {
     private readonly Table table;
@@ -12,7 +15,7 @@ internal sealed class Listing
         table = new Table { Border = onTerminal ? TableBorder.Rounded : TableBorder.None };
         foreach (var column in columns)
         {
-            table.AddColumn(new TableColumn(new Text(column, new Style(decoration: Decoration.Bold))) { NoWrap = true });
+            table.AddColumn(new TableColumn(new Text(column, new Style(decoration: Decoration.Bold))) { NoWrap = !onTerminal || table.Columns.Count == 0 });
         }
     }
 
