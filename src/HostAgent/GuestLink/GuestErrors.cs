@@ -28,6 +28,9 @@ internal static class GuestErrors
         }
     }
 
+    /// <summary>True when the guest gave up because this side did, or its deadline passed: that says nothing of the step.</summary>
+    public static bool IsCancellation(this RpcException e) => e.StepErrorOf() is { Reason: "CANCELLED" };
+
     /// <summary>True when nobody answered, so that asking again may help.</summary>
     public static bool IsTransport(this RpcException e) =>
         e.StepErrorOf() is null && e.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled or StatusCode.DeadlineExceeded;
@@ -38,6 +41,8 @@ internal static class GuestErrors
         "STALE_EPOCH" => UpgradeFailure.StaleEpoch,
         _ when step == UpgradeStep.RollBack => UpgradeFailure.RollBackFailed,
         _ when step == UpgradeStep.Commit => UpgradeFailure.CommitIncomplete,
+        "PREFLIGHT_BLOCKED" => UpgradeFailure.PreflightBlocked,
+        "CUT_OVER_RETURNED" => UpgradeFailure.CutOverReturned,
         "STANDBY_SILENT" or "STANDBY_PANICKED" when step == UpgradeStep.CutOver => UpgradeFailure.CutOverReturned,
         "NOT_ENOUGH_CPUS" or "NOT_ENOUGH_MEMORY" or "CPU_OFFLINE_FAILED" or "DEVICE" when step == UpgradeStep.CutOver => UpgradeFailure.TransferRefused,
         "DIGEST_MISMATCH" => UpgradeFailure.ImageDigestMismatch,

@@ -154,13 +154,14 @@ internal static class StepRunner
     private static (UpgradeFailure Failure, string Reason) Explain(StepContext context, Exception e, bool guestAnswers, bool superseded)
     {
         UpgradeStep step = context.Command.Step;
-        bool atDeadline = e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled or StatusCode.DeadlineExceeded };
+        bool atDeadline = e is OperationCanceledException
+            || (e is RpcException { StatusCode: StatusCode.Cancelled or StatusCode.DeadlineExceeded } call && (call.IsTransport() || call.IsCancellation()));
         string overdue = $"{step} did not finish within {context.Command.Deadline}";
         bool always = step is UpgradeStep.Standby or UpgradeStep.Commit or UpgradeStep.RollBack;
         return e switch
         {
             StepException known => (known.Failure, known.Message),
-            RpcException rpc when rpc.StepErrorOf() is { } error => (GuestErrors.ToFailure(error.Reason, step), $"{error.Message} ({error.Reason})"),
+            RpcException rpc when !atDeadline && rpc.StepErrorOf() is { } error => (GuestErrors.ToFailure(error.Reason, step), $"{error.Message} ({error.Reason})"),
             _ when superseded && atDeadline => (UpgradeFailure.Internal, $"{step} was given up: a newer command for guest {context.Command.Guest} came."),
             _ when atDeadline && context.Machine.Endpoint is null => (UpgradeFailure.MachineGone, $"The machine of guest {context.Command.Guest} ended during {step}. {StandbyConsole.Tail(context)}"),
             OperationCanceledException { InnerException: not null } cancelled => (OfDeadline(step, guestAnswers || always), $"{overdue}. {cancelled.Message}"),

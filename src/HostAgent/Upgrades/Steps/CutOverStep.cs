@@ -98,8 +98,8 @@ internal static class CutOverStep
                 context.Observed = status;
                 context.Timings.Add(recorded.Timings);
                 throw new StepException(
-                    UpgradeFailure.CutOverReturned,
-                    $"Kernel A took everything back: {(recorded.ErrorMessage.Length > 0 ? recorded.ErrorMessage : recorded.ErrorReason)} ({StandbyConsole.Tail(context)})");
+                    GuestErrors.ToFailure(recorded.ErrorReason, UpgradeStep.CutOver),
+                    $"Kernel A goes on: {(recorded.ErrorMessage.Length > 0 ? recorded.ErrorMessage : recorded.ErrorReason)} ({StandbyConsole.Tail(context)})");
             }
 
             // A answers, and knows of no cut-over: twice in a row, as it may have been asked just before it parked.

@@ -28,7 +28,7 @@ internal static class StandbyStep
 
             await ready.ConfigureAwait(false);
         }
-        catch (RpcException e) when (e.StepErrorOf() is { } error)
+        catch (RpcException e) when (!e.IsCancellation() && e.StepErrorOf() is { } error)
         {
             throw StandbyConsole.PanicLine(context) is { } line
                 ? Panicked(context, line)
