@@ -56,6 +56,7 @@ public sealed class BrokerTests(BrokerFixture servers)
             // The next step, with the coordinator there, and the same once more.
             ExecuteStep reserve = command with { Step = UpgradeStep.Reserve };
             await SendAsync(sender, reserve);
+            await Eventually.Async(() => received.OfType<StepCompleted>().Any(c => c.Step == UpgradeStep.Reserve));
             await SendAsync(sender, reserve);
             await Eventually.Async(() => received.OfType<StepCompleted>().Count(c => c.Step == UpgradeStep.Reserve) == 2);
             received.OfType<StepAccepted>().ShouldContain(a => a.Step == UpgradeStep.Reserve);

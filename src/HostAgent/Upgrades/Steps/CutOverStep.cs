@@ -61,13 +61,13 @@ internal static class CutOverStep
     }
 
     /// <summary>
-    /// A refusal by kernel A ends the step. Any other end of the call does not: the connection may have been lost with A, and
-    /// kernel B, asked again, does not know this step.
+    /// A refusal that kernel A gave a reason for ends the step. Any other end of the call does not: the connection may have been
+    /// lost with A, and kernel B, asked again, does not know this step.
     /// </summary>
     private static void ThrowIfRefused(Task<StepResult> call)
     {
         if (call.IsFaulted && call.Exception.InnerException is RpcException e
-            && ((e.StepErrorOf() is { } error && error.Reason != "WRONG_STEP") || !e.IsTransport() && e.StepErrorOf() is null))
+            && e.StepErrorOf() is { Reason: not ("WRONG_STEP" or "CANCELLED") })
         {
             throw e;
         }
@@ -103,7 +103,7 @@ internal static class CutOverStep
             }
 
             // A answers, and knows of no cut-over: twice in a row, as it may have been asked just before it parked.
-            if (call.IsCompleted && status is not null && recorded is null && status.UpgradeId == context.Command.UpgradeId.ToString())
+            if (call.IsCompleted && status is not null && recorded is null)
             {
                 if (refusedByA)
                 {

@@ -28,6 +28,10 @@ internal static class StandbyStep
 
             await ready.ConfigureAwait(false);
         }
+        catch (Exception e) when (cancellationToken.IsCancellationRequested && e is RpcException or OperationCanceledException)
+        {
+            throw new OperationCanceledException($"Kernel B did not report in; {StandbyConsole.Tail(context)}.", e, cancellationToken);
+        }
         catch (RpcException e) when (!e.IsCancellation() && e.StepErrorOf() is { } error)
         {
             throw StandbyConsole.PanicLine(context) is { } line
@@ -37,10 +41,6 @@ internal static class StandbyStep
         catch (RpcException e) when (e.StatusCode == StatusCode.DeadlineExceeded)
         {
             throw new StepException(UpgradeFailure.StandbyKernelSilent, $"Kernel B did not report in within {context.Command.Deadline}; {StandbyConsole.Tail(context)}.", e);
-        }
-        catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
-        {
-            throw new OperationCanceledException($"Kernel B did not report in; {StandbyConsole.Tail(context)}.", e, cancellationToken);
         }
         finally
         {
