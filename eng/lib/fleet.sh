@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 # One private fleet as plain processes: servers, coordinator, one host agent with one guest. For eng/demo and
 # eng/soak. Expects $root, and $fleet: an absolute directory of the fleet's own. process.sh and ports.sh are loaded.
 

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 # Holds an upgrade against what can be asked elsewhere. fleet.sh is loaded.
 
 mismatches=0

@@ -1,0 +1,39 @@
+# TwinKernel.Fleet: each target is a script under eng/ or images/ that can be called by itself (--help).
+.DEFAULT_GOAL := help
+.PHONY: help demo stop test soak images build deps format lint clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## upgrade one real VM through the whole system; KEEP=1 leaves it running
+	@KEEP=$(KEEP) eng/demo
+
+stop: ## end what make demo KEEP=1 has left running
+	@eng/demo --stop
+
+test: ## every test, with real VMs and real servers
+	@eng/test
+
+soak: ## N upgrades, each of a fresh guest (N=20)
+	@eng/soak $(or $(N),20)
+
+images: ## bootable images of the kernels in images/kernels.json
+	@eng/deps base
+	@images/build
+
+build: ## the whole solution
+	@eng/deps base
+	@eng/build all
+
+deps: ## install what is missing from Debian's packages
+	@eng/deps
+
+format: ## bring the sources into the form that .editorconfig describes
+	@dotnet format TwinKernel.Fleet.sln
+
+lint: ## shellcheck for every script, and that each tells its use
+	@eng/lint
+
+clean: ## end what runs, and delete all that was built (downloaded kernels stay)
+	@eng/demo --stop
+	@rm -rf artifacts bin state/demo state/soak state/images state/tests state/test-results
