@@ -97,6 +97,10 @@ public static class MigrateCommand
             }
             else
             {
+                // EF locks each migration, not the run: a second run would repeat what the first has just applied.
+                await using NpgsqlConnection holder = await source.OpenConnectionAsync(cancellation);
+                await using NpgsqlCommand alone = new("select pg_advisory_lock(hashtext('twinfleet.migrations'))", holder) { CommandTimeout = 0 };
+                await alone.ExecuteNonQueryAsync(cancellation);
                 await ApplyAsync(db, output, cancellation);
             }
 

@@ -122,12 +122,9 @@ internal sealed class TestHostAgent : IAsyncDisposable
 
     /// <param name="word">A message of the contract.</param>
     /// <param name="id">Its message id; a new one when absent.</param>
-    public async Task SayAsync<T>(T word, Guid? id = null)
-        where T : class
-    {
-        ISendEndpoint queue = await _bus.GetSendEndpoint(new Uri($"queue:{QueueNames.CoordinatorSteps}"));
-        await queue.Send(word, context => context.MessageId = id ?? NewId.NextGuid());
-    }
+    public Task SayAsync<T>(T word, Guid? id = null)
+        where T : class =>
+        _bus.Publish(word, context => context.MessageId = id ?? NewId.NextGuid());
 
     public HostHeartbeat Heartbeat() => new()
     {
@@ -152,11 +149,7 @@ internal sealed class TestHostAgent : IAsyncDisposable
 
     public Task BeatAsync() => BeatAsync(Heartbeat());
 
-    public async Task BeatAsync(HostHeartbeat beat)
-    {
-        ISendEndpoint queue = await _bus.GetSendEndpoint(new Uri($"queue:{QueueNames.CoordinatorHosts}"));
-        await queue.Send(beat);
-    }
+    public Task BeatAsync(HostHeartbeat beat) => _bus.Publish(beat);
 
     public async ValueTask DisposeAsync() => await _bus.StopAsync(TimeSpan.FromSeconds(20));
 }
