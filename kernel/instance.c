@@ -44,6 +44,7 @@ struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control)
 	twin_control_write(instance->control, slot);
 	instance->id = ++last_id;
 	instance->slot = slot;
+	instance->seen_state = TWINKERNEL_LAUNCHED;
 	instance->seen_at = ktime_get();
 	slot->instance = instance->id;
 	spin_lock_irqsave(&beat_lock, flags);
@@ -131,6 +132,23 @@ u32 twin_instance_state(const struct twin_instance *instance)
 	return state >= TWINKERNEL_ALIVE && state <= TWINKERNEL_PANICKED ? state : TWINKERNEL_LAUNCHED;
 }
 
+/*
+ * Silence is counted from the last sign of life: the state may become ALIVE a long time after the launch, and
+ * be read before the first beat is seen.
+ */
+static void listen(struct twin_instance *instance, ktime_t now)
+{
+	u64 beat = READ_ONCE(instance->control->child_beat);
+	u32 state = twin_instance_state(instance);
+
+	lockdep_assert_held(&beat_lock);
+	if (beat == instance->seen_beat && state == instance->seen_state)
+		return;
+	instance->seen_beat = beat;
+	instance->seen_state = state;
+	instance->seen_at = now;
+}
+
 /** twin_instance_beat() - called by the heartbeat timer: beat for, and listen to, every instance */
 void twin_instance_beat(ktime_t now)
 {
@@ -139,13 +157,8 @@ void twin_instance_beat(ktime_t now)
 
 	spin_lock_irqsave(&beat_lock, flags);
 	list_for_each_entry(instance, &instances, link) {
-		u64 beat = READ_ONCE(instance->control->child_beat);
-
 		WRITE_ONCE(instance->control->parent_beat, instance->control->parent_beat + 1);
-		if (beat != instance->seen_beat) {
-			instance->seen_beat = beat;
-			instance->seen_at = now;
-		}
+		listen(instance, now);
 	}
 	spin_unlock_irqrestore(&beat_lock, flags);
 }
@@ -182,20 +195,21 @@ int twin_instance_give_cpu(struct twinkernel_give_cpu *give)
 	return err;
 }
 
-static void describe(const struct twin_instance *instance, struct twinkernel_instance *out)
+static void describe(struct twin_instance *instance, struct twinkernel_instance *out)
 {
 	unsigned long flags;
-	ktime_t seen_at;
+	ktime_t now;
 
-	spin_lock_irqsave(&beat_lock, flags);
-	seen_at = instance->seen_at;
-	spin_unlock_irqrestore(&beat_lock, flags);
 	out->instance = instance->id;
 	out->slot = instance->slot->id;
-	out->state = twin_instance_state(instance);
 	out->cpu_count = cpumask_weight(&instance->cpus);
-	out->beat = READ_ONCE(instance->control->child_beat);
-	out->beat_age_ns = ktime_to_ns(ktime_sub(ktime_get(), seen_at));
+	spin_lock_irqsave(&beat_lock, flags);
+	now = ktime_get();
+	listen(instance, now);
+	out->state = instance->seen_state;
+	out->beat = instance->seen_beat;
+	out->beat_age_ns = ktime_to_ns(ktime_sub(now, instance->seen_at));
+	spin_unlock_irqrestore(&beat_lock, flags);
 	if (out->state == TWINKERNEL_LAUNCHED)
 		return;
 	memcpy(out->release, instance->control->child_release, sizeof(out->release));

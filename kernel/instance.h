@@ -18,8 +18,9 @@ struct twin_slot;
  * @slot: where it lives
  * @control: what it shares with this kernel; its writes are not trusted
  * @cpus: processors of this kernel that it was given
- * @seen_beat: the heartbeat last seen, by the heartbeat timer
- * @seen_at: when it changed
+ * @seen_beat: the heartbeat last seen
+ * @seen_state: the state last seen
+ * @seen_at: when either changed
  */
 struct twin_instance {
 	struct list_head link;
@@ -28,6 +29,7 @@ struct twin_instance {
 	struct twin_control *control;
 	struct cpumask cpus;
 	u64 seen_beat;
+	u32 seen_state;
 	ktime_t seen_at;
 };
 

@@ -8,8 +8,11 @@ public sealed class AwaitStandby(Twin.TwinInstances instances, TimeProvider time
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
 
-    /// <summary>A kernel that was alive and whose heart has stood still for this long is dead.</summary>
-    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(3);
+    /// <summary>
+    /// A kernel that was alive and whose heart has stood still for this long is dead. Nothing is lost by being patient:
+    /// kernel A serves meanwhile, and an emulated CPU on a busy host may stand still for seconds.
+    /// </summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(15);
 
     /// <param name="patience">When to answer that kernel B is silent.</param>
     public void Run(StepContext context, TimeSpan patience)
