@@ -25,20 +25,24 @@ builder.Services
     .AddUpgrades()
     .AddBroker()
     .AddHeartbeats();
+using IHost host = builder.Build();
+if (host.Services.ConfigurationErrors() is { Count: > 0 } errors)
+{
+    return Usage.Error(string.Join('\n', errors));
+}
+
+CancellationToken stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
 try
 {
-    await builder.Build().RunAsync();
+    await host.RunAsync();
     return 0;
 }
-catch (Microsoft.Extensions.Options.OptionsValidationException e)
+catch (Exception) when (stopping.IsCancellationRequested)
 {
-    return Usage.Error(string.Join('\n', e.Failures));
+    // Told to end while it was still starting: what was being waited for, such as a broker that is away, no longer matters.
+    return 0;
 }
-catch (IOException e)
-{
-    return Usage.Error(e.Message);
-}
-catch (InvalidOperationException e)
+catch (Exception e) when (e is IOException or InvalidOperationException)
 {
     return Usage.Error(e.Message);
 }

@@ -26,6 +26,24 @@ internal static class Registration
         return services;
     }
 
+    /// <summary>Every error of every section; asked before anything is started.</summary>
+    public static IReadOnlyList<string> ConfigurationErrors(this IServiceProvider services)
+    {
+        try
+        {
+            services.GetRequiredService<IStartupValidator>().Validate();
+            return [];
+        }
+        catch (OptionsValidationException e)
+        {
+            return [.. e.Failures];
+        }
+        catch (AggregateException e)
+        {
+            return [.. e.InnerExceptions.SelectMany(inner => inner is OptionsValidationException wrong ? wrong.Failures : [inner.Message])];
+        }
+    }
+
     public static IServiceCollection AddImages(this IServiceCollection services) =>
         services.AddSingleton(provider => new ImageStore(
             Path.GetFullPath(provider.GetRequiredService<IOptions<AgentOptions>>().Value.ImageDirectory),

@@ -6,7 +6,7 @@ internal static class Usage
     public const string Text = """
         hostagent [--Section:Key value ...]              runs the agent until SIGTERM or Ctrl-C; its machines stay
         hostagent stop-guests [--forget] [--Section:...]  ends the machines of Host:StateDirectory;
-                                                         --forget removes their records too
+                                                         --forget removes records, journals and epochs too
 
         Settings come from appsettings.json, the environment (Host__Name) or the command line (--Host:Name):
           Broker:Uri            amqp://user:password@host:port/ (a secret: use the environment)

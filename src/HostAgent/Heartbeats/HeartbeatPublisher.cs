@@ -13,6 +13,7 @@ internal sealed partial class HeartbeatPublisher(
     IOptions<AgentOptions> options, HostMachines machines, GuestHealth health, ImageStore images, IStepEvents events, TimeProvider time, ILogger<HeartbeatPublisher> logger) : BackgroundService
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(5);
     private readonly SemaphoreSlim _changed = new(0, 1);
     private readonly Guid _incarnation = Guid.NewGuid();
     private readonly DateTimeOffset _startedAt = time.GetUtcNow();
@@ -23,6 +24,8 @@ internal sealed partial class HeartbeatPublisher(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // Not "stopped" because nobody has looked yet: a machine may be about to be adopted.
+        await Task.WhenAll(machines.All.Select(m => m.Settled)).WaitAsync(SettlePatience, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         machines.Changed += Hurry;
         health.Changed += Hurry;
         try

@@ -4,7 +4,8 @@ namespace TwinKernel.Fleet.HostAgent.Machines;
 
 /// <summary>
 /// <c>hostagent stop-guests [--forget]</c>: ends every machine of the state directory, with or without an agent
-/// that configured it. <c>--forget</c> removes their records too, so that a next start begins with the configured images.
+/// that configured it. <c>--forget</c> removes what the agent remembers too (records, journals, epochs), so that a next start begins
+/// with the configured images and takes commands of a coordinator that has begun anew.
 /// </summary>
 internal static class StopGuests
 {
@@ -32,6 +33,12 @@ internal static class StopGuests
             foreach (string directory in Directory.GetDirectories(state.Machines))
             {
                 failures += await StopOneAsync(new MachineFiles(state, Path.GetFileName(directory)), forget, output, errors, cancellationToken).ConfigureAwait(false) ? 0 : 1;
+            }
+
+            if (forget && failures == 0)
+            {
+                File.Delete(state.EpochFile);
+                Directory.Delete(state.Upgrades, recursive: true);
             }
 
             return failures == 0 ? 0 : 1;

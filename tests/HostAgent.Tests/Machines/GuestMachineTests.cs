@@ -146,12 +146,14 @@ public sealed class GuestMachineTests : IAsyncLifetime
     {
         await RunAsync((_, _) => Task.FromResult(0));
         ProcessIdentity process = Record().Process!;
+        await File.WriteAllTextAsync(_state.EpochFile, "{}");
         _state.Dispose();
         StringWriter output = new();
         (await StopGuests.RunAsync(_directory.File("state"), forget: true, output, TextWriter.Null, default)).ShouldBe(0);
         output.ToString().ShouldContain($"g1: stopped (process {process.Pid})");
         process.IsAlive().ShouldBeFalse();
         Directory.Exists(_directory.File("state/machines/g1")).ShouldBeFalse();
+        File.Exists(_directory.File("state/epochs.json")).ShouldBeFalse();
     }
 
     private MachineRecord Record() => DurableFile.ReadJson<MachineRecord>(Files.Record)!;
