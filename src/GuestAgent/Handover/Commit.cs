@@ -20,18 +20,17 @@ public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwi
         ulong blockBytes = machine.MemoryBlockBytes;
         List<string> failures = [];
         HashSet<uint> movable = NextSlot(machine, nextSlotBytes);
-        foreach (MachineRange range in Missing(machine))
+        foreach ((ulong start, ulong end, bool reserved) in MachineMemory.Missing(machine.Ranges, machine.Control).ToArray())
         {
-            if (range.Reserved)
+            if (reserved)
             {
-                Try(failures, () => context.Measure("memory.release", () => device.AdoptMemory(range.Start, range.Size)));
+                Try(failures, () => context.Measure("memory.release", () => device.AdoptMemory(start, end - start)));
                 continue;
             }
 
-            for (ulong block = (range.Start + blockBytes - 1) / blockBytes * blockBytes; block + blockBytes <= range.End; block += blockBytes)
+            foreach (uint block in WholeBlocks(start, end, blockBytes))
             {
-                ulong start = block;
-                Try(failures, () => context.Measure("memory.add", () => device.AdoptMemory(start, blockBytes)));
+                Try(failures, () => context.Measure("memory.add", () => device.AdoptMemory(block * blockBytes, blockBytes)));
             }
         }
 
@@ -39,23 +38,21 @@ public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwi
         Verify(context, failures, online);
     }
 
-    /// <summary>What this kernel does not own, above 1 MiB and outside the part of its slot that holds ACPI tables and the control block.</summary>
-    private static IEnumerable<MachineRange> Missing(MachineView machine) => machine.Ranges
-        .Where(range => !range.Owned && range.End > MachineMemory.Floor)
-        .Select(range => range.Start < MachineMemory.Floor ? range with { Start = MachineMemory.Floor, Size = range.End - MachineMemory.Floor } : range)
-        .Where(range => !IsTables(machine, range));
-
-    /// <summary>1 MiB at the end of the slot that every kernel of a twin boot lives with: 256 pages, counted as the machine's, owned by none.</summary>
-    private static bool IsTables(MachineView machine, MachineRange range) =>
-        range.Size <= MachineMemory.Floor && (machine.Control == 0 || (machine.Control >= range.Start && machine.Control < range.End));
+    private static IEnumerable<uint> WholeBlocks(ulong start, ulong end, ulong blockBytes)
+    {
+        for (ulong block = (start + blockBytes - 1) / blockBytes; (block + 1) * blockBytes <= end; block++)
+        {
+            yield return (uint)block;
+        }
+    }
 
     private static HashSet<uint> NextSlot(MachineView machine, ulong bytes)
     {
         ulong blockBytes = machine.MemoryBlockBytes;
         int count = MemoryRuns.BlocksFor(Reserve.Wanted(bytes), blockBytes);
-        MemoryBlock[] coming = [.. Missing(machine)
+        MemoryBlock[] coming = [.. MachineMemory.Missing(machine.Ranges, machine.Control)
             .Where(range => !range.Reserved)
-            .SelectMany(range => Enumerable.Range(0, (int)(range.Size / blockBytes)).Select(i => (uint)((range.Start / blockBytes) + (ulong)i)))
+            .SelectMany(range => WholeBlocks(range.Start, range.End, blockBytes))
             .Select(number => new MemoryBlock(number, Online: true, Movable: true))];
         return MemoryRuns.Candidates(coming, blockBytes, count, new HashSet<uint>()).Cast<uint?>().FirstOrDefault() is { } first
             ? [.. Enumerable.Range(0, count).Select(i => first + (uint)i)]
@@ -83,9 +80,9 @@ public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwi
             failures.Add($"{machine.Cpus.Count(cpu => cpu.Online)} of {present} CPUs are online");
         }
 
-        foreach (MachineRange range in Missing(machine))
+        foreach ((ulong start, ulong end, _) in MachineMemory.Missing(machine.Ranges, machine.Control))
         {
-            failures.Add($"0x{range.Start:x}+0x{range.Size:x} is not owned");
+            failures.Add($"0x{start:x}+0x{end - start:x} is not owned");
         }
 
         (ulong total, ulong owned) = MachineMemory.Sum(machine.Ranges);

@@ -47,11 +47,19 @@ public sealed class Reserve(ITwinKernelDevice device, UpgradeJournal journal, Ke
         }
     }
 
-    /// <summary>The range that the module's parameter <c>reserved=SIZE@START</c> names, when it holds <paramref name="bytes"/>.</summary>
+    /// <summary>The first range that the module's parameter <c>reserved=SIZE@START[,...]</c> names and that holds <paramref name="bytes"/>.</summary>
     public static (ulong Start, ulong Bytes)? BootReserved(KernelFiles files, ulong bytes)
     {
-        string[] parts = (files.TryRead("/sys/module/twinkernel/parameters/reserved") ?? "").Split('@');
-        return parts.Length == 2 && TrySize(parts[0], out ulong size) && TrySize(parts[1], out ulong start) && size >= bytes ? (start, bytes) : null;
+        foreach (string range in (files.TryRead("/sys/module/twinkernel/parameters/reserved") ?? "").Split(','))
+        {
+            string[] parts = range.Split('@');
+            if (parts.Length == 2 && TrySize(parts[0], out ulong size) && TrySize(parts[1], out ulong start) && size >= bytes)
+            {
+                return (start, bytes);
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The kernel's own form of sizes: decimal or 0x, with K, M or G behind it.</summary>

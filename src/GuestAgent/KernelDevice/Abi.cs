@@ -235,6 +235,7 @@ internal struct AbiWaitParked
 {
     public uint Size;
     public uint TimeoutMs;
+    public ulong ParkedAgeNs;
 }
 
 [StructLayout(LayoutKind.Sequential)]

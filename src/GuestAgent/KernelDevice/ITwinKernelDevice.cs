@@ -40,8 +40,8 @@ public interface ITwinKernelDevice
 
     void Ready();
 
-    /// <summary>True: the parent has parked. False: not within <paramref name="timeout"/>, at most a minute.</summary>
-    bool WaitParked(TimeSpan timeout);
+    /// <summary>How long before the return the parent had parked. Null: it has not within <paramref name="timeout"/>, at most a minute.</summary>
+    TimeSpan? WaitParked(TimeSpan timeout);
 
     /// <summary>Binds one PCI function here; one that was adopted before is a success.</summary>
     void AdoptFunction(PciFunction function);

@@ -29,7 +29,7 @@ internal sealed class MissingDevice(DeviceException reason) : ITwinKernelDevice
 
     public void Ready() => throw Refusal();
 
-    public bool WaitParked(TimeSpan timeout) => throw Refusal();
+    public TimeSpan? WaitParked(TimeSpan timeout) => throw Refusal();
 
     public void AdoptFunction(PciFunction function) => throw Refusal();
 

@@ -245,7 +245,7 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
         Ask(Abi.IocReady, ref ready, "READY", "");
     }
 
-    public bool WaitParked(TimeSpan timeout)
+    public TimeSpan? WaitParked(TimeSpan timeout)
     {
         long started = Stopwatch.GetTimestamp();
         while (true)
@@ -254,9 +254,9 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
             switch (Ask(Abi.IocWaitParked, ref wait, "WAIT_PARKED", "", Errno.ETIMEDOUT, Errno.EINTR))
             {
                 case Errno.None:
-                    return true;
+                    return TimeSpan.FromTicks((long)(wait.ParkedAgeNs / 100));
                 case Errno.ETIMEDOUT:
-                    return false;
+                    return null;
             }
         }
     }

@@ -57,6 +57,18 @@ public sealed record MachineMemory(IReadOnlyList<(ulong Start, ulong End)> HeldB
     }
 
     /// <summary>
+    /// What this kernel does not own, above 1 MiB. The 1 MiB at the end of its slot that holds ACPI tables and the control block
+    /// (at <paramref name="control"/>; 0: none) is not missing: it is the machine's, and no kernel's System RAM.
+    /// </summary>
+    public static IEnumerable<(ulong Start, ulong End, bool Reserved)> Missing(IEnumerable<MachineRange> machine, ulong control)
+    {
+        (ulong Start, ulong End) tables = control == 0 ? (0, 0) : (control & ~(Floor - 1), (control & ~(Floor - 1)) + Floor);
+        return machine
+            .Where(range => !range.Owned && range.End > Floor)
+            .SelectMany(range => Without((Math.Max(range.Start, Floor), range.End), tables).Select(piece => (piece.Start, piece.End, range.Reserved)));
+    }
+
+    /// <summary>
     /// Whole pages only: nothing smaller can be handed on. Ranges are split where their flags change; what touches is one again here.
     /// </summary>
     private static List<(ulong Start, ulong End)> Joined(IEnumerable<MachineRange> machine)

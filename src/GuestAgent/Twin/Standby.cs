@@ -73,9 +73,10 @@ public sealed partial class Standby(
     }
 
     /// <summary>The gap. Nothing is logged or journalled before this kernel answers on the network.</summary>
-    internal void TakeOver(HandoverOrder order)
+    internal void TakeOver(HandoverOrder order, TimeSpan parkedAge)
     {
         StepContext context = new(Wire.Step.CutOver, order.UpgradeId, order.Epoch, CancellationToken.None);
+        context.Add("notice", parkedAge);
         try
         {
             foreach (PciFunction function in order.Functions)
@@ -126,12 +127,13 @@ public sealed partial class Standby(
     {
         try
         {
-            while (!device.WaitParked(Wait))
+            TimeSpan? age;
+            while ((age = device.WaitParked(Wait)) is null)
             {
                 // The parent has not parked yet; it decides when.
             }
 
-            TakeOver(_order!);
+            TakeOver(_order!, age.Value);
         }
         catch (DeviceException error)
         {

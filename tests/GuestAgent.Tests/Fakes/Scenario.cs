@@ -1,0 +1,145 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using TwinKernel.Fleet.GuestAgent.Handover;
+using TwinKernel.Fleet.GuestAgent.Journal;
+using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Services;
+using TwinKernel.Fleet.GuestAgent.Twin;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
+
+namespace TwinKernel.Fleet.GuestAgent.Tests.Fakes;
+
+/// <summary>An agent over a model of its guest. <see cref="Restart"/> is a kill: all that is left is the journal and what the module says.</summary>
+internal sealed class Scenario : IDisposable
+{
+    public Scenario(int cpus = 2, int blocks = 16)
+    {
+        Guest = FakeGuest.Create(cpus, blocks);
+        Device = new FakeDevice(Guest);
+        Restart();
+    }
+
+    public FakeGuest Guest { get; }
+
+    public FakeDevice Device { get; }
+
+    public RecordingStack Stack { get; } = new();
+
+    public SmallImage Image { get; } = new();
+
+    public UpgradeJournal Journal { get; private set; } = null!;
+
+    public StepRunner Runner { get; private set; } = null!;
+
+    public Steps Steps { get; private set; } = null!;
+
+    public Standby Standby { get; private set; } = null!;
+
+    public GuestNetwork Network { get; private set; } = null!;
+
+    public BearerToken Token { get; private set; } = null!;
+
+    public StatusReader Status { get; private set; } = null!;
+
+    /// <summary>Nothing of this guest is taken: all CPUs and blocks online, no slot, no instance.</summary>
+    public void ShouldBeWhole()
+    {
+        Guest.OfflineBlocks().ShouldBeEmpty();
+        new CpuSwitch(Guest).Online().ShouldBe(new CpuSwitch(Guest).Present());
+        Device.Slots().ShouldBeEmpty();
+        Device.Instances().ShouldBeEmpty();
+        (Journal.Current?.Cpus.Count ?? 0).ShouldBe(0);
+        (Journal.Current?.Blocks.Count ?? 0).ShouldBe(0);
+    }
+
+    public void Restart()
+    {
+        Journal = new UpgradeJournal(Guest);
+        Runner = new StepRunner(Journal, NullLogger<StepRunner>.Instance);
+        MemoryBlocks memory = new(Guest);
+        CpuSwitch cpus = new(Guest);
+        Network = new GuestNetwork(Guest, Stack);
+        Network.ConfigureFirst(NetworkConfiguration.Parse("10.0.2.15/24,10.0.2.2"));
+        Token = new BearerToken(Guest);
+        Token.Take("secret");
+        TwinInstances instances = new(Device, Journal);
+        TwinLink link = new(Device, TimeProvider.System);
+        GiveBack giveBack = new(Device, Journal, memory, cpus);
+        Steps = new Steps(
+            new Preflight(Device, Journal, Guest, memory, cpus, Network),
+            new Reserve(Device, Journal, Guest, memory, cpus, giveBack),
+            new Load(Device, Journal, Guest),
+            new Start(Device, Journal),
+            new AwaitStandby(instances, TimeProvider.System),
+            new Transfer(Device, Journal, cpus, instances, link),
+            new CutOver(Device, Network, Token, instances, link, giveBack, Runner, NullLogger<CutOver>.Instance),
+            new Commit(Device, memory, cpus),
+            new RollBack(Device, Journal, giveBack));
+        Standby = new Standby(Device, Journal, Guest, cpus, Network, Token, Runner, NullLogger<Standby>.Instance);
+        Status = new StatusReader(Device, Journal, Guest, Network, new KernelIdentity(Guest));
+    }
+
+    public Task<StepOutcome> Preflight(string upgradeId = "u1", ulong epoch = 1) => Run(Wire.Step.Preflight, step =>
+        Steps.Preflight.Run(new PreflightQuestion(upgradeId, 0, 0, 0)).ShouldAllBe(check => check.Passed), upgradeId, epoch);
+
+    public Task<StepOutcome> Reserve(ulong slotBytes = 0, string upgradeId = "u1", ulong epoch = 1) =>
+        Run(Wire.Step.Reserve, step => Steps.Reserve.Run(step, slotBytes), upgradeId, epoch);
+
+    public Task<StepOutcome> Load(Wire.LoadHeader? header = null) =>
+        Run(Wire.Step.Load, step => Steps.Load.Run(step, header ?? Image.Header(), Image.Chunks()));
+
+    public Task<StepOutcome> Start() => Run(Wire.Step.Start, Steps.Start.Run);
+
+    public Task<StepOutcome> AwaitStandby(int milliseconds = 5000) => Run(Wire.Step.Standby, step => Steps.AwaitStandby.Run(step, TimeSpan.FromMilliseconds(milliseconds)));
+
+    public Task<StepOutcome> Transfer() => Run(Wire.Step.Transfer, Steps.Transfer.Run);
+
+    /// <summary>The call, and the park behind it to its end.</summary>
+    public async Task<StepOutcome> CutOver(uint patience = 300)
+    {
+        TaskCompletionSource parked = new();
+        StepOutcome outcome = await Runner.RunAsync(Wire.Step.CutOver, "u1", 1, step => Steps.CutOver.Prepare(step, patience), CancellationToken.None,
+            after: step => Task.Run(() =>
+            {
+                Steps.CutOver.Park(step, patience);
+                parked.SetResult();
+            }));
+        await parked.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        return outcome;
+    }
+
+    public Task<StepOutcome> Commit() => Run(Wire.Step.Commit, step => Steps.Commit.Run(step, 0));
+
+    public Task<StepOutcome> RollBack(string upgradeId = "u1", ulong epoch = 1) => Run(Wire.Step.RollBack, Steps.RollBack.Run, upgradeId, epoch);
+
+    /// <summary>Everything up to and with a step.</summary>
+    public async Task UpTo(Wire.Step last)
+    {
+        (Wire.Step Step, Func<Task> Run)[] all =
+        [
+            (Wire.Step.Preflight, () => Preflight()), (Wire.Step.Reserve, () => Reserve()), (Wire.Step.Load, () => Load()), (Wire.Step.Start, Start),
+            (Wire.Step.Standby, () => AwaitStandby()), (Wire.Step.Transfer, Transfer),
+        ];
+        foreach ((Wire.Step step, Func<Task> run) in all)
+        {
+            if (step <= last)
+            {
+                await run();
+            }
+        }
+    }
+
+    public Task<StepOutcome> Run(Wire.Step step, Action<StepContext> body, string upgradeId = "u1", ulong epoch = 1) =>
+        Runner.RunAsync(step, upgradeId, epoch, body, CancellationToken.None);
+
+    public void Dispose() => Guest.Dispose();
+}
+
+/// <summary>Remembers what would have been configured.</summary>
+internal sealed class RecordingStack : INetworkStack
+{
+    public List<string> Configured { get; } = [];
+
+    public void Configure(string networkInterface, NetworkConfiguration configuration) => Configured.Add($"{networkInterface} {configuration}");
+
+    public void BringUpLoopback() => Configured.Add("lo");
+}

@@ -1,0 +1,103 @@
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Tests.Fakes;
+using TwinKernel.Fleet.GuestAgent.Twin;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
+
+namespace TwinKernel.Fleet.GuestAgent.Tests.Twin;
+
+public sealed class StandbyTests
+{
+    private static readonly HandoverOrder Order = new()
+    {
+        UpgradeId = "u9",
+        Epoch = 3,
+        Token = "handed-over",
+        Mac = FakeGuest.Mac,
+        Network = "10.0.2.15/24,10.0.2.2",
+        Functions = [new PciFunction(0, 2 << 3)],
+        SlotBytes = 384 * FakeGuest.MiB,
+    };
+
+    private static Scenario KernelB()
+    {
+        Scenario scenario = new(cpus: 3);
+        scenario.Device.HasParent = scenario.Device.TwinBooted = true;
+        return scenario;
+    }
+
+    [Fact]
+    public void Accepts_the_order_and_lets_the_token_in()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order }).ShouldBe(new LinkMessage { Sequence = 4, Kind = LinkMessage.Done });
+        scenario.Token.Admits("Bearer handed-over").ShouldBeTrue();
+        scenario.Token.Admits("Bearer secret").ShouldBeFalse();
+        File.GetUnixFileMode(scenario.Guest.At("/run/twinkernel/handover.json")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        (scenario.Journal.Current!.UpgradeId, scenario.Journal.Current.Epoch).ShouldBe(("u9", 3ul));
+    }
+
+    [Fact]
+    public void An_agent_that_is_started_again_knows_the_order()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order });
+        scenario.Restart();
+        scenario.Standby.Recall();
+        scenario.Standby.Order!.Mac.ShouldBe(Order.Mac);
+        scenario.Standby.Order.Functions.ShouldBe(Order.Functions);
+    }
+
+    [Fact]
+    public void Takes_over_adopts_then_configures_then_records()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order });
+        scenario.Stack.Configured.Clear();
+        scenario.Standby.TakeOver(Order, TimeSpan.FromMilliseconds(2));
+        scenario.Device.Calls.ShouldContain("ADOPT_FUNCTION 0000:00:02.0");
+        scenario.Stack.Configured.ShouldBe(["eth0 10.0.2.15/24,10.0.2.2"]);
+        Wire.StepRecord record = scenario.Status.Read().Steps.Single();
+        (record.Step, record.State).ShouldBe((Wire.Step.CutOver, Wire.StepState.Succeeded));
+        record.Timings.Select(timing => timing.Name).ShouldBe(["cutover", "cutover.notice", "cutover.adopt", "cutover.network"]);
+    }
+
+    [Fact]
+    public void A_take_over_that_fails_gives_the_machine_back()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order });
+        scenario.Device.Failures.Enqueue(("ADOPT_FUNCTION", Errno.ENODEV));
+        scenario.Standby.TakeOver(Order, TimeSpan.Zero);
+        scenario.Device.Calls.ShouldContain("RETURN");
+    }
+
+    [Fact]
+    public void Brings_the_cpu_with_the_apic_id_online()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Guest.Put("/sys/devices/system/cpu/cpu2/online", "0\n");
+        scenario.Standby.Answer(new LinkMessage { Sequence = 1, Kind = LinkMessage.OnlineCpu, ApicId = 2 }).Kind.ShouldBe(LinkMessage.Done);
+        scenario.Guest.IsCpuOnline(2).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("online-cpu")]
+    [InlineData("handover")]
+    [InlineData("sing")]
+    public void Refuses_what_it_does_not_understand(string kind)
+    {
+        using Scenario scenario = KernelB();
+        LinkMessage answer = scenario.Standby.Answer(new LinkMessage { Sequence = 8, Kind = kind, ApicId = kind == "online-cpu" ? 77u : null });
+        (answer.Kind, answer.Sequence).ShouldBe((LinkMessage.Refused, 8ul));
+        answer.Error.ShouldNotBeNullOrEmpty();
+    }
+
+    [Fact]
+    public void A_message_fits_into_the_mailbox_and_garbage_is_no_message()
+    {
+        TwinLink.Write(new LinkMessage { Sequence = ulong.MaxValue, Kind = LinkMessage.Handover, Order = Order with { Token = new string('x', 4096) } }).Length.ShouldBeLessThan(Abi.MessageMax);
+        TwinLink.Read([]).ShouldBeNull();
+        TwinLink.Read("{\"sequence\":1}"u8).ShouldBeNull();
+        TwinLink.Read([0xff, 0x00, 0x7b]).ShouldBeNull();
+    }
+}
