@@ -13,8 +13,8 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 public sealed partial class CutOver(
     ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinInstances instances, TwinLink link, GiveBack giveBack, StepRunner runner, ILogger<CutOver> logger)
 {
-    /// <summary>300 ms of silence.</summary>
-    public const uint DefaultPatienceMs = 300;
+    /// <summary>One second of silence: an emulated CPU on a busy host stands still for hundreds of milliseconds without being dead.</summary>
+    public const uint DefaultPatienceMs = 1000;
 
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(5);
