@@ -186,7 +186,8 @@ void old_kernel(const char *scenario)
 	claim_memory(&claimed, 4);
 	load_image(&claimed, scenario);
 	if (!strcmp(scenario, "errors")) {
-		ioctl_errors();
+		ioctl_errors(&claimed);
+		whole_again(&claimed, memory);
 		finish();
 	}
 	instance = launch_image(&claimed, 1);

@@ -4,7 +4,7 @@
 #   panic     B panics after the cut-over; silent: B hangs; return: B gives back: A goes on, whole
 #   stop      a running instance is stopped and launched again, then A is whole
 #   errors    every refusal the UAPI documents
-# Environment: A, B: kernel directories (boot/, lib/modules/<release>, and twinkernel.ko in MODULE_DIR/<release>),
+# Environment: A, B: kernel directories (boot/, lib/modules/<release>, lib/modules), MODULE_DIR/<release> with twinkernel.ko and hang/hang.ko,
 #   A_RELEASE, B_RELEASE, MODULE_DIR, OUT (scratch, kept), LIMIT (seconds), PATIENCE (ms), ACCEL, QEMU_OPTIONS.
 # Prints the TAP lines of both kernels; exit code 0 when all are ok and no console shows a kernel complaint.
 set -euo pipefail
@@ -13,7 +13,7 @@ scenario=${1:?scenario}
 : "${A:?directory of kernel A}" "${B:?directory of kernel B}" "${A_RELEASE:?}" "${B_RELEASE:?}" "${MODULE_DIR:?}"
 OUT=${OUT:-$(mktemp -d)}
 mkdir -p "$OUT"
-gcc -O1 -Wall -Wextra -Werror -static -o "$OUT/twintest" "$here"/*.c
+gcc -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o "$OUT/twintest" "$here"/*.c
 
 drivers="drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/virtio_pci_legacy_dev
 drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci net/core/failover drivers/net/net_failover
@@ -22,7 +22,7 @@ root() { # directory, kernel directory, release
 	mkdir -p "$1"/{bin,proc,sys,dev,m,next}
 	cp "$(command -v busybox)" "$1/bin/"
 	cp "$OUT/twintest" "$1/bin/"
-	cp "$MODULE_DIR/$3/twinkernel.ko" "$1/m/"
+	cp "$MODULE_DIR/$3/twinkernel.ko" "$MODULE_DIR/$3/hang/hang.ko" "$1/m/"
 	for m in $drivers; do
 		local file=$2/lib/modules/$3/kernel/$m.ko to=$1/m/${m##*/}.ko
 		if [ -f "$file" ]; then cp "$file" "$to"; elif [ -f "$file.xz" ]; then xz -dc "$file.xz" > "$to"; fi

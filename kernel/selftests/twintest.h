@@ -51,6 +51,6 @@ void claim_memory(struct claimed *claimed, int blocks);
 void load_image(struct claimed *claimed, const char *scenario);
 void give_memory_back(struct claimed *claimed);
 uint32_t launch_image(const struct claimed *claimed, int cpu);
-void ioctl_errors(void);
+void ioctl_errors(const struct claimed *claimed);
 
 #endif
