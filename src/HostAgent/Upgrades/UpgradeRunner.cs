@@ -50,6 +50,11 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
         lock (_lock)
         {
             accepted = _journal.Find(command.UpgradeId, command.Step);
+            if (accepted is { IsFinished: true } && IsWantedAgain(accepted, command))
+            {
+                accepted = null;
+            }
+
             if (accepted is { IsFinished: true })
             {
                 Log.Again(_logger, command.Step, command.UpgradeId);
@@ -84,6 +89,15 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
             announced.TrySetResult();
         }
     }
+
+    /// <summary>
+    /// The two steps without another way out are tried again after a failure: a later command for them is a new try, an
+    /// earlier or equal one a redelivery that the recorded result answers.
+    /// </summary>
+    private static bool IsWantedAgain(JournalledStep recorded, ExecuteStep command) =>
+        command.Step is UpgradeStep.RollBack or UpgradeStep.Commit
+        && recorded is { Failed: not null, Published: true }
+        && command.ExpiresAt > recorded.Command.ExpiresAt;
 
     /// <summary>Goes on with what was left unfinished. Of several steps of a guest, the newest counts.</summary>
     public Task StartAsync(CancellationToken cancellationToken)
