@@ -59,7 +59,7 @@ public sealed class UpgradeTests(FleetFixture fleet)
         Upgrade upgrade = await host.UpgradeAsync(HostUnderTest.ImageB);
 
         upgrade.State.ShouldBe("RolledBack");
-        upgrade.FailedStep.ShouldBe("Load");
+        upgrade.FailedStep.ShouldBe("Preflight");
         upgrade.Failure.ShouldBe("ImageDigestMismatch");
         upgrade.Reason.ShouldContain("initrd");
         await BackOnAAsync(host, before);
