@@ -29,7 +29,7 @@ internal sealed class SmallImage
     {
         byte[] all = [.. Kernel, .. Initrd];
         Queue<byte[]> chunks = new(all.Chunk(size));
-        return _ => chunks.TryDequeue(out byte[]? chunk) ? new ReadOnlyMemory<byte>(chunk) : null;
+        return _ => chunks.TryDequeue(out byte[]? chunk) ? new ReadOnlyMemory<byte>(chunk) : (ReadOnlyMemory<byte>?)null;
     }
 
     private static Wire.LoadHeader.Types.Part Part(byte[] bytes) =>
