@@ -1,5 +1,6 @@
 #!/bin/bash
-# run.sh SCENARIO: boots kernel A in a virtual machine, launches kernel B beside it and plays SCENARIO:
+# run.sh SCENARIO: boots kernel A in a virtual machine, launches kernel B beside it and plays SCENARIO, one of those that the
+# sources here register with SCENARIO(), among them:
 #   handover  B takes card, processors and memory and uses them all
 #   panic     B panics after the cut-over; silent: B hangs; return: B gives back: A goes on, whole
 #   stop      a running instance is stopped and launched again, then A is whole
@@ -13,7 +14,7 @@ scenario=${1:?scenario}
 : "${A:?directory of kernel A}" "${B:?directory of kernel B}" "${A_RELEASE:?}" "${B_RELEASE:?}" "${MODULE_DIR:?}"
 OUT=${OUT:-$(mktemp -d)}
 mkdir -p "$OUT"
-gcc -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -o "$OUT/twintest" "$here"/*.c
+"$here/build.sh" "$OUT/twintest"
 
 drivers="drivers/virtio/virtio drivers/virtio/virtio_ring drivers/virtio/virtio_pci_legacy_dev
 drivers/virtio/virtio_pci_modern_dev drivers/virtio/virtio_pci net/core/failover drivers/net/net_failover

@@ -136,17 +136,24 @@ void query_machine(struct machine *machine)
 	must(!ioctl(device, TWINKERNEL_IOC_QUERY, &machine->query), "query");
 }
 
+extern const struct scenario __start_scenarios[], __stop_scenarios[];
+
 int main(int argc, char **argv)
 {
+	const struct scenario *scenario = __start_scenarios;
+
 	if (argc != 3) {
 		fprintf(stderr, "usage: twintest old|new SCENARIO\n");
 		return 2;
 	}
+	while (scenario < __stop_scenarios && strcmp(scenario->name, argv[2]))
+		scenario++;
+	must(scenario < __stop_scenarios, "there is a scenario %s", argv[2]);
 	device = open("/dev/twinkernel", O_RDWR | O_CLOEXEC);
 	must(device >= 0, "open /dev/twinkernel (%m)");
 	if (!strcmp(argv[1], "old"))
-		old_kernel(argv[2]);
+		scenario->in_old(scenario->name);
 	else
-		new_kernel(argv[2]);
+		scenario->in_new(scenario->name);
 	finish();
 }

@@ -40,17 +40,46 @@ void load(const struct twinkernel_claim_slot *slot, const struct machine *machin
 bool network_up(const char *address, int timeout_ms);
 bool ping(const char *address, int timeout_ms);
 
-/* Roles. */
+/* old_side.c: what the running kernel's agent does. */
 struct claimed {
 	struct twinkernel_claim_slot slot;
 	struct loaded image;
 };
-void old_kernel(const char *scenario);
-void new_kernel(const char *scenario);
+bool set_cpu(int cpu, bool online);
+bool set_block(int block, const char *state);
 void claim_memory(struct claimed *claimed, int blocks);
 void load_image(struct claimed *claimed, const char *scenario);
-void give_memory_back(struct claimed *claimed);
 uint32_t launch_image(const struct claimed *claimed, int cpu);
-void ioctl_errors(const struct claimed *claimed);
+struct twinkernel_instance instance_of(uint32_t id);
+void wait_state(uint32_t id, uint32_t state, int timeout_ms);
+void talk(uint32_t instance);
+void park(uint32_t instance, uint32_t patience_ms, uint32_t expected_end);
+void stop(uint32_t instance);
+void give_memory_back(struct claimed *claimed);
+void whole_again(struct claimed *claimed, long memory);
+int patience(void);
+
+/* new_side.c: what the launched kernel's agent does. */
+void get_ready(void);
+void answer(void);
+void take_card(void);
+void commit(void);
+void take_memory(void);
+void use_memory(void);
+
+/*
+ * One scenario: its part in the running kernel and its part in the launched one. A part that returns ends the
+ * test with a verdict; one whose end is the other kernel's must not return.
+ */
+struct scenario {
+	const char *name;	/* lower case letters */
+	void (*in_old)(const char *name);
+	void (*in_new)(const char *name);
+};
+
+/* Registers a scenario; one file may hold several. */
+#define SCENARIO(id, old_part, new_part)						\
+	static const struct scenario scenario_##id					\
+	__attribute__((used, aligned(8), section("scenarios"))) = { #id, old_part, new_part }
 
 #endif

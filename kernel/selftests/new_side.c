@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The launched kernel's agent: get ready, take over, commit; or fail in the way the scenario asks for. */
+/* What the launched kernel's agent does in the product: get ready, take over, commit. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "twintest.h"
 
-static void answer(void)
+void answer(void)
 {
 	char text[64] = "";
 	struct twinkernel_message in = {
@@ -28,7 +28,7 @@ static void answer(void)
 	must(!ioctl(device, TWINKERNEL_IOC_SEND, &out), "answer it (%m)");
 }
 
-static void take_card(void)
+void take_card(void)
 {
 	struct twinkernel_wait_parked wait = { .size = sizeof(wait), .timeout_ms = 60000 };
 	struct twinkernel_adopt_function adopt = { .size = sizeof(adopt), .function = { .bus = 0, .devfn = 3 << 3 } };
@@ -55,7 +55,7 @@ static void take_card(void)
 	check(ioctl(device, TWINKERNEL_IOC_ADOPT_FUNCTION, &adopt) && errno == EEXIST, "adopting it twice");
 }
 
-static void take_memory(void)
+void take_memory(void)
 {
 	struct machine machine;
 	uint64_t missing = 0;
@@ -96,7 +96,7 @@ static void take_memory(void)
 #define CHUNK_WORDS (1024 * 1024 / 8)
 
 /* Memory that is really there can be written and read back, nearly all of it. */
-static void use_memory(void)
+void use_memory(void)
 {
 	static uint64_t chunk[CHUNK_WORDS];
 	uint64_t chunks = (meminfo_kib("MemAvailable:") - 96 * 1024) * 1024ULL / sizeof(chunk), wrong = 0, done = 0;
@@ -124,7 +124,7 @@ static void use_memory(void)
 	umount("/fill");
 }
 
-static void commit(void)
+void commit(void)
 {
 	struct twinkernel_commit commit = { .size = sizeof(commit) };
 	struct twinkernel_adopt_memory early = { .size = sizeof(early), .start = 0x100000, .bytes = 0x1000 };
@@ -141,7 +141,8 @@ static void commit(void)
 	check(ping("10.0.2.2", 5000), "the network answers after the commit");
 }
 
-void new_kernel(const char *scenario)
+/** Up to READY: nothing of the running kernel's may be taken before. */
+void get_ready(void)
 {
 	struct twinkernel_ready ready = { .size = sizeof(ready) };
 	struct twinkernel_commit early = { .size = sizeof(early) };
@@ -149,21 +150,4 @@ void new_kernel(const char *scenario)
 	check(ioctl(device, TWINKERNEL_IOC_COMMIT, &early) && errno == EAGAIN, "no commit before the park");
 	check(!write_file("/sys/devices/system/cpu/cpu1/online", "1"), "the old kernel's CPU refuses to go online here");
 	must(!ioctl(device, TWINKERNEL_IOC_READY, &ready), "ready (%m)");
-	answer();
-	take_card();
-	if (!strcmp(scenario, "panic")) {
-		write_file("/proc/sysrq-trigger", "c");
-	} else if (!strcmp(scenario, "return")) {
-		struct twinkernel_return back = { .size = sizeof(back) };
-
-		ioctl(device, TWINKERNEL_IOC_RETURN, &back);
-		check(false, "the old kernel has not taken over (%m)");
-	} else if (!strcmp(scenario, "silent")) {
-		system("insmod /m/hang.ko");
-		check(false, "this kernel was to hang");
-	} else {
-		commit();
-		take_memory();
-		use_memory();
-	}
 }

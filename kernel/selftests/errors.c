@@ -190,14 +190,28 @@ static void only_in_an_instance(void)
 	REFUSED(ENOENT, SEND, "send without a parent", twinkernel_message);
 }
 
-void ioctl_errors(const struct claimed *claimed)
+static void refuses(const char *name)
 {
+	long memory = meminfo_kib("MemTotal:");
+	struct claimed claimed;
+
+	must(set_cpu(1, false), "CPU 1 offline");
+	claim_memory(&claimed, 4);
+	load_image(&claimed, name);
 	sizes();
 	without(CAP_SYS_ADMIN, "CAP_SYS_ADMIN");
 	without(CAP_SYS_BOOT, "CAP_SYS_BOOT");
-	slots(claimed);
-	mappings(claimed);
-	launches(claimed);
-	instances(claimed);
+	slots(&claimed);
+	mappings(&claimed);
+	launches(&claimed);
+	instances(&claimed);
 	only_in_an_instance();
+	whole_again(&claimed, memory);
 }
+
+/* Its instance is stopped before it has booted. */
+static void never(const char *name)
+{
+	must(false, "the launched kernel plays no part in %s", name);
+}
+SCENARIO(errors, refuses, never);

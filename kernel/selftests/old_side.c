@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The running kernel's agent: reserve, load, launch, hand over; or take back. */
+/* What the running kernel's agent does in the product: reserve, load, launch, park, take back. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #define CARD "0000:00:03.0"
 
-static bool set_block(int block, const char *state)
+bool set_block(int block, const char *state)
 {
 	char path[96];
 
@@ -18,12 +18,12 @@ static bool set_block(int block, const char *state)
 	return write_file(path, state);
 }
 
-static bool set_cpu(int cpu, const char *online)
+bool set_cpu(int cpu, bool online)
 {
 	char path[96];
 
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	return write_file(path, online);
+	return write_file(path, online ? "1" : "0");
 }
 
 void claim_memory(struct claimed *claimed, int blocks)
@@ -73,7 +73,7 @@ uint32_t launch_image(const struct claimed *claimed, int cpu)
 	return launch.instance;
 }
 
-static struct twinkernel_instance instance_of(uint32_t id)
+struct twinkernel_instance instance_of(uint32_t id)
 {
 	struct twinkernel_instance found[8] = {};
 	struct twinkernel_instances list = { .size = sizeof(list), .capacity = 8, .instances = (uintptr_t)found };
@@ -85,7 +85,7 @@ static struct twinkernel_instance instance_of(uint32_t id)
 	return (struct twinkernel_instance){};
 }
 
-static void wait_state(uint32_t id, uint32_t state, int timeout_ms)
+void wait_state(uint32_t id, uint32_t state, int timeout_ms)
 {
 	uint64_t start = now_us();
 	struct twinkernel_instance seen;
@@ -106,7 +106,7 @@ static void set_card(const char *action)
 	check(write_file(path, CARD), "%s the card", action);
 }
 
-static void stop(uint32_t instance)
+void stop(uint32_t instance)
 {
 	struct twinkernel_stop stop = { .size = sizeof(stop), .instance = instance };
 
@@ -129,7 +129,7 @@ void give_memory_back(struct claimed *claimed)
 		check(set_block(first + i, "online"), "block %d is online again", first + i);
 }
 
-static void park(uint32_t instance, uint32_t patience_ms, uint32_t expected_end)
+void park(uint32_t instance, uint32_t patience_ms, uint32_t expected_end)
 {
 	struct twinkernel_park park = {
 		.size = sizeof(park), .instance = instance, .patience_ms = patience_ms, .function_count = 1,
@@ -140,7 +140,7 @@ static void park(uint32_t instance, uint32_t patience_ms, uint32_t expected_end)
 	check(park.end == expected_end, "back after %llu ms, end %u", park.parked_ns / 1000000, park.end);
 }
 
-static void talk(uint32_t instance)
+void talk(uint32_t instance)
 {
 	char answer[64] = "";
 	struct twinkernel_message out = {
@@ -156,9 +156,9 @@ static void talk(uint32_t instance)
 	      "its answer: %.*s (%m)", (int)in.bytes, answer);
 }
 
-static void whole_again(struct claimed *claimed, long memory)
+void whole_again(struct claimed *claimed, long memory)
 {
-	check(set_cpu(1, "1"), "CPU 1 is back");
+	check(set_cpu(1, true), "CPU 1 is back");
 	set_card("unbind");
 	set_card("bind");
 	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers again");
@@ -166,50 +166,9 @@ static void whole_again(struct claimed *claimed, long memory)
 	check(meminfo_kib("MemTotal:") == memory, "all memory is back: %ld KiB of %ld", meminfo_kib("MemTotal:"), memory);
 }
 
-static int patience(void)
+int patience(void)
 {
 	char text[16];
 
 	return read_file("/patience", text, sizeof(text)) ? atoi(text) : 2000;
-}
-
-void old_kernel(const char *scenario)
-{
-	bool silent = !strcmp(scenario, "silent"), panics = !strcmp(scenario, "panic");
-	bool returns = !strcmp(scenario, "return");
-	long memory = meminfo_kib("MemTotal:");
-	struct claimed claimed;
-	uint32_t instance;
-
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
-	must(set_cpu(1, "0"), "CPU 1 offline");
-	claim_memory(&claimed, 4);
-	load_image(&claimed, scenario);
-	if (!strcmp(scenario, "errors")) {
-		ioctl_errors(&claimed);
-		whole_again(&claimed, memory);
-		finish();
-	}
-	instance = launch_image(&claimed, 1);
-	check(!set_cpu(1, "1"), "the instance's CPU refuses to go online here");
-	if (!strcmp(scenario, "stop")) {
-		wait_state(instance, TWINKERNEL_READY, 30000);
-		stop(instance);
-		load_image(&claimed, scenario);
-		instance = launch_image(&claimed, 1);
-		wait_state(instance, TWINKERNEL_READY, 30000);
-		stop(instance);
-		whole_again(&claimed, memory);
-		finish();
-	}
-	wait_state(instance, TWINKERNEL_READY, 30000);
-	talk(instance);
-	if (silent || panics || returns) {
-		park(instance, patience(), silent ? TWINKERNEL_PARK_SILENT : panics ? TWINKERNEL_PARK_PANICKED :
-		     TWINKERNEL_PARK_RETURNED);
-		whole_again(&claimed, memory);
-		finish();
-	}
-	park(instance, 30000, 0);
-	check(false, "the old kernel goes on after a commit");
 }

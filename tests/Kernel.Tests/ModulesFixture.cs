@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json;
+using TwinKernel.Fleet.Tests.Servers;
+
+namespace TwinKernel.Fleet.Kernel.Tests;
+
+/// <summary>
+/// The module, built without a warning for each kernel that a test asks for, once; and the way to play a scenario with it. The logs of
+/// a scenario that fails stay in its scratch directory.
+/// </summary>
+public sealed class ModulesFixture : IDisposable
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(8);
+    private readonly string _scratch = Repository.CreateScratchDirectory("kernel");
+    private readonly ConcurrentDictionary<string, Lazy<Task<UnpackedKernel>>> _kernels = new();
+
+    /// <summary>Plays a scenario with kernel <paramref name="a"/> and, beside it, <paramref name="b"/>; names as in images/kernels.json.</summary>
+    public async Task PlayAsync(string scenario, string a, string b, params (string Name, string Value)[] environment)
+    {
+        UnpackedKernel old = await BuiltAsync(a), young = await BuiltAsync(b);
+        string output = Path.Combine(_scratch, $"{scenario}-{a}-{b}");
+        Dictionary<string, string> variables = new()
+        {
+            ["A"] = old.Directory,
+            ["B"] = young.Directory,
+            ["A_RELEASE"] = old.Release,
+            ["B_RELEASE"] = young.Release,
+            ["MODULE_DIR"] = Path.Combine(_scratch, "modules"),
+            ["OUT"] = output,
+        };
+        foreach ((string name, string value) in environment)
+        {
+            variables[name] = value;
+        }
+
+        await RunAsync(Repository.Find("kernel", "selftests", "run.sh"), [scenario], variables);
+        Directory.Delete(output, recursive: true);
+    }
+
+    public void Dispose()
+    {
+        string modules = Path.Combine(_scratch, "modules");
+        if (Directory.Exists(modules))
+        {
+            Directory.Delete(modules, recursive: true);
+        }
+
+        if (!Directory.EnumerateFileSystemEntries(_scratch).Any())
+        {
+            Directory.Delete(_scratch);
+        }
+    }
+
+    private async Task<UnpackedKernel> BuiltAsync(string name) =>
+        await _kernels.GetOrAdd(name, key => new Lazy<Task<UnpackedKernel>>(() => BuildAsync(key))).Value;
+
+    private async Task<UnpackedKernel> BuildAsync(string name)
+    {
+        UnpackedKernel kernel = await ReadAsync(name);
+        string modules = Path.Combine(_scratch, "modules", kernel.Release), hang = Path.Combine(modules, "hang");
+        Directory.CreateDirectory(hang);
+        await RunAsync(Repository.Find("kernel", "build.sh"), [kernel.HeadersDirectory, modules, "W=1", "KCFLAGS=-Werror"], new Dictionary<string, string>());
+        File.Exists(Path.Combine(modules, "twinkernel.ko")).ShouldBeTrue();
+        foreach (string source in Directory.EnumerateFiles(Repository.Find("kernel", "selftests", "hang")))
+        {
+            File.Copy(source, Path.Combine(hang, Path.GetFileName(source)));
+        }
+
+        await RunAsync("make", ["-s", "-C", kernel.HeadersDirectory, $"M={hang}", "modules"], new Dictionary<string, string>());
+        return kernel;
+    }
+
+    private static async Task<UnpackedKernel> ReadAsync(string name)
+    {
+        string directory = Path.Combine(Environment.GetEnvironmentVariable("TWIN_KERNELS_DIR") ?? Repository.Find("state", "kernels"), name);
+        string description = Path.Combine(directory, "kernel.json");
+        File.Exists(description).ShouldBeTrue($"{description} is missing: run images/fetch");
+        using JsonDocument json = JsonDocument.Parse(await File.ReadAllBytesAsync(description));
+        return new UnpackedKernel(
+            directory,
+            json.RootElement.GetProperty("release").GetString()!,
+            Path.Combine(directory, json.RootElement.GetProperty("kdir").GetString()!));
+    }
+
+    private static async Task RunAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    {
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        using CancellationTokenSource late = new(Deadline);
+        try
+        {
+            await process.WaitForExitAsync(late.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{program} took longer than {Deadline}: {await output}{await error}");
+        }
+
+        process.ExitCode.ShouldBe(0, $"{program}:\n{await output}{await error}");
+    }
+
+    private sealed record UnpackedKernel(string Directory, string Release, string HeadersDirectory);
+}
