@@ -53,7 +53,7 @@ builder.Services
     .AddSingleton<CpuSwitch>().AddSingleton<MemoryBlocks>()
     .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>()
     .AddSingleton<UpgradeJournal>()
-    .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<Standby>()
+    .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<QuietConsole>().AddSingleton<Standby>()
     .AddSingleton<StepRunner>().AddSingleton<GiveBack>()
     .AddSingleton<Preflight>().AddSingleton<Reserve>().AddSingleton<Load>().AddSingleton<Start>().AddSingleton<AwaitStandby>()
     .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>().AddSingleton<Steps>()

@@ -15,7 +15,7 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 /// The order is kept in <c>/run/twinkernel/handover.json</c> (mode 0600), so that an agent that is started again goes on with it.
 /// </summary>
 public sealed partial class Standby(
-    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, CpuSwitch cpus, GuestNetwork network, BearerToken token, StepRunner runner, ILogger<Standby> logger)
+    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, CpuSwitch cpus, GuestNetwork network, QuietConsole console, BearerToken token, StepRunner runner, ILogger<Standby> logger)
 {
     private const string OrderPath = "/run/twinkernel/handover.json";
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
@@ -85,10 +85,12 @@ public sealed partial class Standby(
             }
 
             context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience));
+            console.End();
             runner.Record(context, null);
         }
         catch (Exception error)
         {
+            console.End();
             runner.Record(context, error);
             GoBack();
         }
@@ -153,6 +155,7 @@ public sealed partial class Standby(
         journal.Record(new StepEntry { Step = Wire.Step.CutOver, State = Wire.StepState.Running });
         token.Take(order.Token);
         WriteOrder(order);
+        console.Begin();
         _order = order;
     }
 

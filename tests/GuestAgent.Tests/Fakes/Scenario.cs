@@ -74,7 +74,7 @@ internal sealed class Scenario : IDisposable
             new CutOver(Device, Network, Token, instances, link, giveBack, Runner, NullLogger<CutOver>.Instance),
             new Commit(Device, memory, cpus),
             new RollBack(Device, Journal, giveBack));
-        Standby = new Standby(Device, Journal, Guest, cpus, Network, Token, Runner, NullLogger<Standby>.Instance);
+        Standby = new Standby(Device, Journal, Guest, cpus, Network, new QuietConsole(Guest), Token, Runner, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, new KernelIdentity(Guest));
     }
 

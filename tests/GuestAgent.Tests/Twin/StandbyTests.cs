@@ -62,6 +62,17 @@ public sealed class StandbyTests
     }
 
     [Fact]
+    public void The_console_shows_only_errors_inside_the_gap()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Guest.Put("/proc/sys/kernel/printk", "7\t4\t1\t7\n");
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order });
+        scenario.Guest.Read("/proc/sys/kernel/printk").ShouldStartWith("4");
+        scenario.Standby.TakeOver(Order, TimeSpan.Zero);
+        scenario.Guest.Read("/proc/sys/kernel/printk").ShouldStartWith("7");
+    }
+
+    [Fact]
     public void A_take_over_that_fails_gives_the_machine_back()
     {
         using Scenario scenario = KernelB();

@@ -148,5 +148,38 @@ public sealed class RedeliveryTests : IAsyncLifetime
         _bench.Results(_bench.Command(UpgradeStep.Reserve)).ShouldHaveSingleItem().ShouldBeOfType<StepFailed>();
     }
 
+    [Theory]
+    [InlineData(UpgradeStep.RollBack, "RollBack")]
+    [InlineData(UpgradeStep.Commit, "Commit")]
+    public async Task A_failed_way_out_is_tried_again_by_a_later_command_and_answered_from_the_journal_by_the_same(UpgradeStep step, string call)
+    {
+        bool refuses = true;
+        _bench.Guest.Before = (called, _) =>
+        {
+            if (called == call && refuses)
+            {
+                throw FakeGuest.Refusal("DEVICE", "not this time");
+            }
+
+            if (called == "Commit")
+            {
+                _bench.Guest.Commit();
+            }
+
+            return Task.CompletedTask;
+        };
+        ExecuteStep command = _bench.Command(step) with { Deadline = TimeSpan.FromSeconds(1) };
+        StepFailed failed = (await _bench.RunAsync(command)).ShouldBeOfType<StepFailed>();
+        failed.Reason.ShouldContain("not this time");
+        await Eventually.Async(() => Journal().Contains("\"kind\":\"Published\"", StringComparison.Ordinal));
+        refuses = false;
+        int calls = _bench.CallsOf(call);
+
+        (await _bench.RunAsync(command)).ShouldBeOfType<StepFailed>().Reason.ShouldBe(failed.Reason);
+        _bench.CallsOf(call).ShouldBe(calls);
+        (await _bench.RunAsync(command with { ExpiresAt = command.ExpiresAt.AddSeconds(1) })).ShouldBeOfType<StepCompleted>();
+        _bench.CallsOf(call).ShouldBe(calls + 1);
+    }
+
     private string Journal() => string.Concat(Directory.GetFiles(_bench.JournalDirectory).Select(File.ReadAllText));
 }
