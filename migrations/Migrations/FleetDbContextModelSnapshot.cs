@@ -184,6 +184,10 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("memory_bytes");
 
+                    b.Property<DateTimeOffset?>("ObservedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("observed_at");
+
                     b.Property<string>("ServiceAddress")
                         .IsRequired()
                         .HasColumnType("text")

@@ -108,6 +108,8 @@ public sealed record StepTiming
 /// <summary>A guest as its agent described itself.</summary>
 public sealed record GuestObservation
 {
+    /// <summary>When the guest said so, on the host's wall clock: of two observations of a guest the later one counts.</summary>
+    public required DateTimeOffset ObservedAt { get; init; }
     public required string KernelRelease { get; init; }
     public required string BootId { get; init; }
     public required bool HasParent { get; init; }

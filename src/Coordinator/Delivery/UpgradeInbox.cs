@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Upgrades;
 
 namespace TwinKernel.Fleet.Coordinator.Delivery;
@@ -80,6 +81,14 @@ public sealed partial class UpgradeInbox(
             return (InboxOutcome.UnknownUpgrade, null, null);
         }
 
+        if (Report(word)?.Guest is { } seen && word.Host == upgrade.HostName)
+        {
+            GuestRecord? guest = await db.Guests
+                .FromSql($"select * from guests where host_name = {upgrade.HostName} and name = {upgrade.GuestName} for update")
+                .SingleOrDefaultAsync(cancellation);
+            guest?.Observe(seen);
+        }
+
         DateTimeOffset now = time.GetUtcNow();
         int attempt = upgrade.Attempt;
         UpgradeDecision decision = UpgradeJournal.Apply(db, upgrade, word, options.Value, now);
@@ -102,6 +111,13 @@ public sealed partial class UpgradeInbox(
             ? (InboxOutcome.Ignored, reason, null)
             : (InboxOutcome.Handled, null, decision.Next);
     }
+
+    private static StepReport? Report(UpgradeEvent.FromHost word) => word switch
+    {
+        UpgradeEvent.Completed completed => completed.Report,
+        UpgradeEvent.Failed failed => failed.Report,
+        _ => null,
+    };
 
     private static StepWord? Word(UpgradeEvent.FromHost word) => word switch
     {

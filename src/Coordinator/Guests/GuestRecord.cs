@@ -20,6 +20,8 @@ public sealed class GuestRecord
     /// <summary>Since when the host no longer reports the guest; null while it does.</summary>
     public DateTimeOffset? GoneAt { get; set; }
 
+    /// <summary>When the guest was seen as the following members say, on the host's wall clock; null when it never was, or has not run since.</summary>
+    public DateTimeOffset? ObservedAt { get; set; }
     public string? KernelRelease { get; set; }
     public string? BootId { get; set; }
     public bool HasParent { get; set; }
@@ -28,6 +30,31 @@ public sealed class GuestRecord
     public long MemoryBytes { get; set; }
     public long MachineMemoryBytes { get; set; }
     public long MachineMemoryOwnedBytes { get; set; }
+
+    /// <summary>
+    /// Takes in what the host saw, unless something later is known: heartbeats and results of steps come by different ways. Null: the guest
+    /// does not run. A clock that was set back by more than <see cref="ClockPatience"/> starts anew.
+    /// </summary>
+    public void Observe(GuestObservation? seen)
+    {
+        DateTimeOffset? at = seen?.ObservedAt.ToUniversalTime();
+        if (at < ObservedAt && ObservedAt - at < ClockPatience)
+        {
+            return;
+        }
+
+        ObservedAt = at;
+        KernelRelease = seen?.KernelRelease;
+        BootId = seen?.BootId;
+        HasParent = seen?.HasParent ?? false;
+        CpusOnline = seen?.CpusOnline ?? 0;
+        CpusPresent = seen?.CpusPresent ?? 0;
+        MemoryBytes = seen?.MemoryBytes ?? 0;
+        MachineMemoryBytes = seen?.MachineMemoryBytes ?? 0;
+        MachineMemoryOwnedBytes = seen?.MachineMemoryOwnedBytes ?? 0;
+    }
+
+    private static readonly TimeSpan ClockPatience = TimeSpan.FromMinutes(1);
 
     internal sealed class Map : IEntityTypeConfiguration<GuestRecord>
     {

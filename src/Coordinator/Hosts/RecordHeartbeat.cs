@@ -91,25 +91,13 @@ public sealed partial class RecordHeartbeat(
             guest.ImageDigest = report.ImageDigest;
             guest.ServiceAddress = report.ServiceAddress;
             guest.GoneAt = null;
-            Observe(guest, report.Observation);
+            guest.Observe(report.Observation);
         }
 
         foreach (GuestRecord missing in known.Values)
         {
             missing.GoneAt ??= now;
         }
-    }
-
-    private static void Observe(GuestRecord guest, GuestObservation? seen)
-    {
-        guest.KernelRelease = seen?.KernelRelease;
-        guest.BootId = seen?.BootId;
-        guest.HasParent = seen?.HasParent ?? false;
-        guest.CpusOnline = seen?.CpusOnline ?? 0;
-        guest.CpusPresent = seen?.CpusPresent ?? 0;
-        guest.MemoryBytes = seen?.MemoryBytes ?? 0;
-        guest.MachineMemoryBytes = seen?.MachineMemoryBytes ?? 0;
-        guest.MachineMemoryOwnedBytes = seen?.MachineMemoryOwnedBytes ?? 0;
     }
 
     private static async Task WriteImagesAsync(

@@ -16,7 +16,7 @@ internal sealed class GuestHealth(HostMachines machines, TimeProvider time) : Ba
     private const int Silences = 2;
     private readonly ConcurrentDictionary<string, Health> _health = new();
 
-    /// <summary>Raised when a guest's state or kernel has changed.</summary>
+    /// <summary>Raised when a guest's state, kernel, CPUs or share of the machine have changed.</summary>
     public event Action? Changed;
 
     public GuestReport Report(GuestMachine machine)
@@ -51,7 +51,7 @@ internal sealed class GuestHealth(HostMachines machines, TimeProvider time) : Ba
                 GuestReport before = Report(machine);
                 _health[machine.Name] = await AskAsync(endpoint, _health.GetValueOrDefault(machine.Name), stoppingToken).ConfigureAwait(false);
                 GuestReport after = Report(machine);
-                if (before.State != after.State || before.Observation?.BootId != after.Observation?.BootId)
+                if (before.State != after.State || Notable(before.Observation) != Notable(after.Observation))
                 {
                     Changed?.Invoke();
                 }
@@ -59,13 +59,16 @@ internal sealed class GuestHealth(HostMachines machines, TimeProvider time) : Ba
         }
     }
 
-    private static async Task<Health> AskAsync(MachineEndpoint endpoint, Health? before, CancellationToken stoppingToken)
+    private static (string?, bool?, int?, long?) Notable(GuestObservation? seen) =>
+        (seen?.BootId, seen?.HasParent, seen?.CpusOnline, seen?.MachineMemoryOwnedBytes);
+
+    private async Task<Health> AskAsync(MachineEndpoint endpoint, Health? before, CancellationToken stoppingToken)
     {
         bool same = before?.Machine == endpoint.Gone;
         try
         {
             Contracts.Guest.Status status = await GuestConnection.AskStatusAsync(endpoint, Patience, stoppingToken).ConfigureAwait(false);
-            return new Health(endpoint.Gone, status.ToObservation(), 0);
+            return new Health(endpoint.Gone, status.ToObservation(time.GetUtcNow()), 0);
         }
         catch (RpcException)
         {

@@ -41,7 +41,7 @@ internal static class StepRunner
                     Epoch = command.Epoch,
                     Step = command.Step,
                     Timings = context.Timings.With(Name(command.Step), took()),
-                    Guest = (context.Observed ?? await LookAsync(context, stopping).ConfigureAwait(false))?.ToObservation(),
+                    Guest = (context.Observed ?? await LookAsync(context, stopping).ConfigureAwait(false))?.ToObservation(context.Time.GetUtcNow()),
                     Outage = outage,
                 },
                 null);
@@ -64,7 +64,7 @@ internal static class StepRunner
             return new StepOutcome(null, Failed(command, failure, reason) with
             {
                 Timings = context.Timings.With(Name(command.Step), took()),
-                Guest = seen?.ToObservation(),
+                Guest = seen?.ToObservation(context.Time.GetUtcNow()),
                 Outage = outage,
             });
         }

@@ -110,6 +110,7 @@ internal sealed class TestHostAgent : IAsyncDisposable
 
     public static GuestObservation Observation(bool kernelB) => new()
     {
+        ObservedAt = TimeProvider.System.GetUtcNow(),
         KernelRelease = kernelB ? "6.12.1" : "6.1.0",
         BootId = kernelB ? "bbbb" : "aaaa",
         HasParent = false,

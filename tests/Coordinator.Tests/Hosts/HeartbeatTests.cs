@@ -57,6 +57,35 @@ public sealed class HeartbeatTests(ServersFixture servers)
     }
 
     [Fact]
+    public async Task Of_two_ways_in_which_a_guest_was_seen_the_later_sight_counts()
+    {
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        TestHostAgent agent = await fleet.StartHostAsync("h1", "web");
+        RecordHeartbeat record = coordinator.App.Services.GetRequiredService<RecordHeartbeat>();
+
+        (await SeenAs(kernelB: true, now.AddSeconds(1))).ShouldBe("bbbb");
+        (await SeenAs(kernelB: false, now)).ShouldBe("bbbb", "an earlier sight that arrives later");
+        (await SeenAs(kernelB: false, now.AddSeconds(2))).ShouldBe("aaaa");
+        (await SeenAs(kernelB: true, now.AddHours(-1))).ShouldBe("bbbb", "the host's clock was set back");
+        await record.HandleAsync(Beat(null), CancellationToken.None);
+        (await fleet.Read(db => db.Guests.SingleAsync())).BootId.ShouldBeNull("it does not run");
+
+        HostHeartbeat Beat(GuestObservation? seen)
+        {
+            HostHeartbeat beat = agent.Heartbeat();
+            return beat with { Guests = [.. beat.Guests.Select(guest => guest with { Observation = seen })] };
+        }
+
+        async Task<string?> SeenAs(bool kernelB, DateTimeOffset at)
+        {
+            await record.HandleAsync(Beat(TestHostAgent.Observation(kernelB) with { ObservedAt = at }), CancellationToken.None);
+            return (await fleet.Read(db => db.Guests.SingleAsync())).BootId;
+        }
+    }
+
+    [Fact]
     public async Task Of_many_at_once_the_newest_stays()
     {
         await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);

@@ -12,7 +12,7 @@ public sealed class UpgradeMachineTableTests
 
     private static readonly GuestObservation Guest = new()
     {
-        KernelRelease = "6.12", BootId = "b", HasParent = true, CpusOnline = 1, CpusPresent = 2,
+        ObservedAt = DateTimeOffset.UnixEpoch, KernelRelease = "6.12", BootId = "b", HasParent = true, CpusOnline = 1, CpusPresent = 2,
         MemoryBytes = 1, MachineMemoryBytes = 2, MachineMemoryOwnedBytes = 1,
     };
 

@@ -55,7 +55,8 @@ public sealed class WholeUpgradeTests(ServersFixture servers)
         }
 
         (await fleet.Read(db => db.Outbox.CountAsync(message => message.SentAt == null))).ShouldBe(0);
-        (await fleet.Read(db => db.Guests.SingleAsync())).Epoch.ShouldBe(1);
+        GuestRecord guest = await fleet.Read(db => db.Guests.SingleAsync());
+        (guest.Epoch, guest.BootId).ShouldBe((1, "bbbb"), "without waiting for a heartbeat the guest is what the last step saw");
     }
 
     [Fact]
