@@ -77,7 +77,10 @@ internal sealed class FakeGuest : IAsyncDisposable
     /// <summary>Kernel B answers from now on, kernel A is parked.</summary>
     public void SwitchToB()
     {
+        StepRecord takeOver = new() { Step = Step.CutOver, State = StepState.Succeeded };
+        takeOver.Timings.Add(new Timing { Name = "cutover.adopt", Clock = "guest:bbbbbbbb-0000-4000-8000-000000000000", Nanoseconds = 7 });
         Status = new GuestStatus(Status) { KernelRelease = "6.12.0-b", BootId = "bbbbbbbb-0000-4000-8000-000000000000", TwinBooted = true, HasParent = true, CpusOnline = 1, MachineMemoryOwnedBytes = 512 };
+        Status.Steps.Add(takeOver);
         Echo.BootId = Status.BootId;
     }
 

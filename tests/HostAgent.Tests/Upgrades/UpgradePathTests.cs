@@ -35,6 +35,7 @@ public sealed class UpgradePathTests : IAsyncLifetime
         _bench.Guest.LoadedBytes.ShouldBe((long)(_bench.Guest.Loaded.Kernel.Bytes + _bench.Guest.Loaded.Initrd.Bytes));
         done[UpgradeStep.Load].Timings.Select(t => t.Name).ShouldBe(["load", "load.verify", "load.stream"], ignoreOrder: false);
         done[UpgradeStep.Reserve].Timings.Select(t => t.Clock).ShouldBe(["host:h1", "guest:aaaaaaaa-0000-4000-8000-000000000000"]);
+        done[UpgradeStep.CutOver].Timings.ShouldContain(new StepTiming { Name = "cutover.adopt", Clock = "guest:bbbbbbbb-0000-4000-8000-000000000000", Nanoseconds = 7 });
         done[UpgradeStep.Boot].Outage.ShouldBeNull();
         ObservedOutage outage = done[UpgradeStep.Commit].Outage.ShouldNotBeNull();
         (outage.Answered > 100, outage.Sent >= outage.Answered, outage.Interrupted, outage.Interval).ShouldBe((true, true, false, TimeSpan.FromMilliseconds(1)));
