@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Park. The last processor of this kernel sits in stop_machine() with interrupts off and touches nothing
- * but the control block, so that everything is as it was when it goes on. Three things end it: the
+ * Park. The last processor of this kernel sits in stop_machine() without an interrupt of this kernel's and touches
+ * nothing but the control block, so that everything is as it was when it goes on. Three things end it: the
  * instance's heart stands still, it panicked, or it asked this kernel to return. In each case the
  * instance's processors are reset before anything else, then its devices are cut off from memory.
  * The fourth end is the commit: the instance resets this processor, and no code here runs again.
@@ -16,6 +16,7 @@
 #include "include/abi/control.h"
 #include "compat/compat.h"
 #include "cpu.h"
+#include "doze.h"
 #include "instance.h"
 #include "park.h"
 #include "pci.h"
@@ -35,7 +36,7 @@ struct stay {
 	u64 cycles;
 };
 
-static u32 watch(struct stay *stay, struct twin_control *control)
+static u32 watch(struct stay *stay, struct twin_control *control, const struct twin_doze *doze)
 {
 	u64 seen = READ_ONCE(control->child_beat), changed = rdtsc();
 
@@ -52,7 +53,7 @@ static u32 watch(struct stay *stay, struct twin_control *control)
 			return TWINKERNEL_PARK_PANICKED;
 		if (READ_ONCE(control->child_return))
 			return TWINKERNEL_PARK_RETURNED;
-		cpu_relax();
+		twin_doze(doze);
 	}
 }
 
@@ -92,6 +93,7 @@ static int stay_parked(void *data)
 {
 	struct stay *stay = data;
 	struct twin_control *control = stay->instance->control;
+	struct twin_doze doze;
 	u64 start;
 
 	quiesce(stay);
@@ -101,7 +103,9 @@ static int stay_parked(void *data)
 	control->parked_tsc = start;
 	smp_store_release(&control->parent_state, TWIN_PARENT_PARKED);
 
-	stay->end = watch(stay, control);
+	twin_doze_begin(&doze);
+	stay->end = watch(stay, control, &doze);
+	twin_doze_end(&doze);
 
 	reset_others(stay);
 	quiesce(stay);

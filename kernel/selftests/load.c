@@ -230,7 +230,7 @@ void load(const struct twinkernel_claim_slot *claim, const struct machine *machi
 	write_identity_map(out->page_table);
 	write_acpi(tables, machine);
 	snprintf((char *)at(command_line), 2048,
-		 "console=ttyS1,115200 earlyprintk=serial,ttyS1,115200 nokaslr maxcpus=1 no_ipi_broadcast=1 tsc_early_khz=%u tsc=reliable pci=off panic=0 twinkernel.control=0x%llx %s",
+		 "console=ttyS1,115200 earlyprintk=serial,ttyS1,115200 nokaslr maxcpus=1 noreplace-smp reserve=0x3f8,8,0x3e8,8,0x2e8,8 no_ipi_broadcast=1 tsc_early_khz=%u tsc=reliable pci=off panic=0 twinkernel.control=0x%llx %s",
 		 machine->query.tsc_khz, (unsigned long long)out->control, options);
 	must(!munmap(slot, claim->bytes), "unmap the slot");
 }

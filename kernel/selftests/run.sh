@@ -4,6 +4,7 @@
 #   handover  B takes card, processors and memory and uses them all
 #   panic     B panics after the cut-over; silent: B hangs; return: B gives back: A goes on, whole
 #   stop      a running instance is stopped and launched again, then A is whole
+#   console   A's interrupt-driven console goes on through B's boot, and B's driver leaves the port alone
 #   errors    every refusal the UAPI documents
 # Environment: A, B: kernel directories (boot/, lib/modules/<release>, lib/modules), MODULE_DIR/<release> with twinkernel.ko and hang/hang.ko,
 #   A_RELEASE, B_RELEASE, MODULE_DIR, OUT (scratch, kept), LIMIT (seconds), PATIENCE (ms), ACCEL, QEMU_OPTIONS.

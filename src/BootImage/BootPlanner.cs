@@ -8,9 +8,10 @@ namespace TwinKernel.Fleet.BootImage;
 /// written but the request and the plan.
 /// </summary>
 /// <remarks>
-/// The command line gets <c>console=</c> (from the request; every other one is dropped), <c>maxcpus=1 no_ipi_broadcast=1
-/// tsc_early_khz=… tsc=reliable pci=off nokaslr panic=0 twinkernel.control=0x…</c>. Values that the image gives for
-/// console, panic, tsc, tsc_early_khz, no_ipi_broadcast and twinkernel.control are replaced. Refused, because dropping
+/// The command line gets <c>console=</c> (from the request; every other one is dropped), <c>maxcpus=1 noreplace-smp no_ipi_broadcast=1
+/// tsc_early_khz=… tsc=reliable pci=off nokaslr panic=0 reserve=… twinkernel.control=0x…</c>, where reserve keeps the driver of
+/// the serial ports off those that are not the console. Values that the image gives for console, panic, tsc, tsc_early_khz,
+/// no_ipi_broadcast, noreplace-smp, reserve and twinkernel.control are replaced. Refused, because dropping
 /// them would silently change what the image asks for: maxcpus other than 1, pci other than off, acpi other than force,
 /// nr_cpus, possible_cpus, nosmp, mem, memmap, acpi_rsdp, noapic, nolapic, disableapic, lapic_timer, nolapic_timer, crashkernel,
 /// earlyprintk, earlycon. All else is kept, and what follows <c>--</c> stays behind it.

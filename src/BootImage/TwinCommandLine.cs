@@ -11,7 +11,10 @@ namespace TwinKernel.Fleet.BootImage;
 internal static class TwinCommandLine
 {
     /// <summary>Keys whose value is the twin boot's, whatever the image says; all occurrences go.</summary>
-    private static readonly string[] Replaced = ["console", "panic", "tsc", "tsc_early_khz", "no_ipi_broadcast", "twinkernel.control"];
+    private static readonly string[] Replaced = ["console", "panic", "tsc", "tsc_early_khz", "no_ipi_broadcast", "noreplace_smp", "reserve", "twinkernel.control"];
+
+    /// <summary>The ISA serial ports by number, drivers/tty/serial/8250: probing one that is the other kernel's console garbles it.</summary>
+    private static readonly string[] SerialPorts = ["0x3f8", "0x2f8", "0x3e8", "0x2e8"];
 
     /// <summary>Accepted with the value that a twin boot has, refused with another; null: refused always.</summary>
     private static readonly Dictionary<string, (string? Accepted, string Reason)> Fixed = new(StringComparer.Ordinal)
@@ -49,9 +52,11 @@ internal static class TwinCommandLine
         var (kernel, init) = Split(request.CommandLine);
         var result = kernel.Where(p => Keep(p, violations)).ToList();
         result.Add($"console={request.Console}");
-        result.AddRange(["maxcpus=1", "no_ipi_broadcast=1"]);
+        /* Booted with one CPU the kernel would drop its lock prefixes, and halt for half a second to put them back at the commit. */
+        result.AddRange(["maxcpus=1", "noreplace-smp", "no_ipi_broadcast=1"]);
         result.Add(string.Create(CultureInfo.InvariantCulture, $"tsc_early_khz={request.TscKhz}"));
         result.AddRange(["tsc=reliable", "pci=off", "nokaslr", "panic=0"]);
+        result.Add("reserve=" + string.Join(',', SerialPorts.Where((_, port) => !IsPort(request.Console, port)).Select(port => $"{port},8")));
         result.Add(string.Create(CultureInfo.InvariantCulture, $"twinkernel.control=0x{control:x}"));
         if (init.Count > 0)
         {
@@ -64,6 +69,9 @@ internal static class TwinCommandLine
             $"at most {request.Kernel.CommandLineSize} bytes (cmdline_size)", $"{line.Length} with what a twin boot adds");
         return line;
     }
+
+    private static bool IsPort(string console, int port) =>
+        console.Split(',')[0] == string.Create(CultureInfo.InvariantCulture, $"ttyS{port}");
 
     private static bool Keep(string parameter, Violations violations)
     {

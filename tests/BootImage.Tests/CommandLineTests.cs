@@ -3,7 +3,7 @@ namespace TwinKernel.Fleet.BootImage.Tests;
 public sealed class CommandLineTests
 {
     private const string Added =
-        "console=ttyS1,115200 maxcpus=1 no_ipi_broadcast=1 tsc_early_khz=2499990 tsc=reliable pci=off nokaslr panic=0 twinkernel.control=0x37ff0000";
+        "console=ttyS1,115200 maxcpus=1 noreplace-smp no_ipi_broadcast=1 tsc_early_khz=2499990 tsc=reliable pci=off nokaslr panic=0 reserve=0x3f8,8,0x3e8,8,0x2e8,8 twinkernel.control=0x37ff0000";
 
     [Theory]
     [InlineData("", "")]

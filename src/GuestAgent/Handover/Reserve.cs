@@ -77,9 +77,10 @@ public sealed class Reserve(ITwinKernelDevice device, UpgradeJournal journal, Ke
 
     private uint TakeCpu()
     {
+        // The machine's boot processor last: its reset takes the way through the firmware.
         MachineCpu[] candidates = [.. device.Query().Cpus
-            .Where(cpu => cpu is { Online: true, MachineBoot: false } && cpus.CanGoOffline(cpu.Number))
-            .OrderByDescending(cpu => cpu.Number)];
+            .Where(cpu => cpu.Online && cpus.CanGoOffline(cpu.Number))
+            .OrderBy(cpu => cpu.MachineBoot).ThenByDescending(cpu => cpu.Number)];
         if (candidates.Length == 0 || cpus.Online().Count < 2)
         {
             throw new StepFailure(StatusCode.FailedPrecondition, Reasons.NotEnoughCpus, "No CPU can be set aside: a single-CPU guest cannot twin. Give it a second one, or upgrade it by a reboot.");
