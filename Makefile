@@ -1,9 +1,9 @@
 # TwinKernel.Fleet: each target is a script under eng/ or images/ that can be called by itself (--help).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop test soak images build deps format lint clean
+.PHONY: help demo stop test test-kernel test-kernel-matrix soak images build deps format lint clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## upgrade one real VM through the whole system; KEEP=1 leaves it running
 	@KEEP=$(KEEP) eng/demo
@@ -13,6 +13,12 @@ stop: ## end what make demo KEEP=1 has left running
 
 test: ## every test, with real VMs and real servers
 	@eng/test
+
+test-kernel: ## the module in virtual machines, a part of make test
+	@eng/test Kernel
+
+test-kernel-matrix: ## an upgrade for every pair of Debian's kernels from 5.10 to the newest
+	@eng/test-kernel-matrix
 
 soak: ## N upgrades, each of a fresh guest (N=20)
 	@eng/soak $(or $(N),20)

@@ -16,6 +16,7 @@
 #include "memmap.h"
 #include "parent.h"
 #include "slot.h"
+#include "trace.h"
 
 static int bring_up(unsigned int cpu)
 {
@@ -67,6 +68,7 @@ int twin_adopt_commit(struct twinkernel_commit *commit)
 	pr_info("committed: %u processors\n", num_online_cpus());
 out:
 	commit->cpus_online = num_online_cpus();
+	trace_commit(commit->cpus_online, err);
 	mutex_unlock(&twin_lock);
 	return err;
 }
@@ -151,6 +153,8 @@ int twin_adopt_memory(struct twinkernel_adopt_memory *adopt)
 	if (owned == adopt->bytes)
 		goto out;
 	err = each_piece(start, end, true, &owned);
+	if (!err)
+		trace_adopt_memory(0, start, adopt->bytes);
 out:
 	mutex_unlock(&twin_lock);
 	return err;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The control block, see include/abi/control.h for who writes what. */
 #include "twin.h"
+#include <linux/timekeeping.h>
+#include <asm/smp.h>
 #include <asm/tsc.h>
 #include "include/abi/control.h"
 #include "control.h"
@@ -38,6 +40,22 @@ void twin_control_give_cpu(struct twin_control *control, u32 apic_id, u32 count)
 {
 	WRITE_ONCE(control->cpus[count - 1], apic_id);
 	smp_store_release(&control->cpu_count, count);
+}
+
+/** twin_control_publish_parked() - this kernel's last processor stands still from here on, with its wall clock; any context */
+void twin_control_publish_parked(struct twin_control *control)
+{
+	control->parked_apic_id = per_cpu(x86_cpu_to_apicid, smp_processor_id());
+	control->parked_realtime_ns = ktime_get_real_fast_ns();
+	control->parked_tsc = rdtsc_ordered();
+	smp_store_release(&control->parent_state, TWIN_PARENT_PARKED);
+}
+
+/** twin_control_constant() - is what the parent wrote before the launch still there? A sample, cheap enough to take often */
+bool twin_control_constant(const struct twin_control *control)
+{
+	return READ_ONCE(control->magic) == TWIN_CONTROL_MAGIC && READ_ONCE(control->version) == TWIN_CONTROL_VERSION &&
+	       READ_ONCE(control->size) == sizeof(*control);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 #include "adopt.h"
 #include "device.h"
+#include "failover.h"
 #include "function.h"
 #include "instance.h"
 #include "launch.h"
@@ -47,6 +48,7 @@ HANDLER(twin_instance_give_cpu, twinkernel_give_cpu)
 HANDLER(twin_mailbox_send, twinkernel_message)
 HANDLER(twin_mailbox_receive, twinkernel_message)
 HANDLER(twin_park, twinkernel_park)
+HANDLER(twin_failover_arm, twinkernel_arm)
 HANDLER(twin_parent_ready, twinkernel_ready)
 HANDLER(twin_parent_wait_parked, twinkernel_wait_parked)
 HANDLER(twin_function_adopt, twinkernel_adopt_function)
@@ -75,6 +77,7 @@ static const struct request requests[] = {
 	REQUEST(TWINKERNEL_IOC_RETURN, twin_parent_return, twinkernel_return, 8),
 	REQUEST(TWINKERNEL_IOC_COMMIT, twin_adopt_commit, twinkernel_commit, 8),
 	REQUEST(TWINKERNEL_IOC_ADOPT_MEMORY, twin_adopt_memory, twinkernel_adopt_memory, 24),
+	REQUEST(TWINKERNEL_IOC_ARM, twin_failover_arm, twinkernel_arm, 80),
 };
 
 static int device_open(struct inode *inode, struct file *file)

@@ -38,14 +38,22 @@ static void load_table(const struct desc_ptr *table)
 	asm volatile("lidt %0" : : "m"(*table));
 }
 
+/* A millisecond from now. */
+static void set_deadline(void)
+{
+	u64 deadline = rdtsc() + tsc_khz;
+
+	asm volatile("mfence; lfence" : : : "memory");	/* the APIC's mode before the deadline, SDM 11.5.4.1 */
+	wrmsr(MSR_IA32_TSC_DEADLINE, (u32)deadline, (u32)(deadline >> 32));
+}
+
 static void set_alarm(const struct twin_doze *doze)
 {
 	if (!doze->deadline) {
 		apic->write(APIC_TMICT, COUNT);
 		return;
 	}
-	asm volatile("mfence; lfence" : : : "memory");	/* the APIC's mode before the deadline, SDM 11.5.4.1 */
-	wrmsrl(MSR_IA32_TSC_DEADLINE, rdtsc() + tsc_khz);
+	set_deadline();
 }
 
 /**
@@ -101,8 +109,7 @@ void twin_doze_end(const struct twin_doze *doze)
 	apic->write(APIC_TASKPRI, doze->priority);
 	load_table(&doze->idt);
 	if ((doze->timer & APIC_LVT_TIMER_TSCDEADLINE) == APIC_LVT_TIMER_TSCDEADLINE) {
-		asm volatile("mfence; lfence" : : : "memory");
-		wrmsrl(MSR_IA32_TSC_DEADLINE, rdtsc() + tsc_khz);
+		set_deadline();
 	} else {
 		apic->write(APIC_TMICT, 1000);
 	}

@@ -14,6 +14,7 @@
 #include "machine.h"
 #include "parent.h"
 #include "pci.h"
+#include "trace.h"
 
 #define FUNCTIONS_MAX 64
 
@@ -146,6 +147,8 @@ static int bind(unsigned int number, unsigned int devfn)
 		claim(dev);
 		scanned = ktime_get();
 		pci_bus_add_device(dev);
+		trace_adopt_function(number, devfn, ktime_to_ns(ktime_sub(scanned, start)),
+				     ktime_to_ns(ktime_sub(ktime_get(), scanned)));
 		pci_info(dev, "adopted: scan %lld us, bind %lld us\n", ktime_us_delta(scanned, start),
 			 ktime_us_delta(ktime_get(), scanned));
 	}

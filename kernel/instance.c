@@ -12,8 +12,11 @@
 #include "include/abi/control.h"
 #include "control.h"
 #include "cpu.h"
+#include "failover.h"
 #include "instance.h"
 #include "slot.h"
+#include "sysfs.h"
+#include "trace.h"
 #include "window.h"
 
 static LIST_HEAD(instances);		/* changes under twin_lock and beat_lock */
@@ -24,10 +27,11 @@ static u32 last_id;
  * twin_instance_create() - note an instance and write its control block
  * @slot: where it will live; no instance in it
  * @control: physical address of its control block, checked by the caller
+ * @image_id: text of at most TWINKERNEL_IMAGE_ID bytes with its NUL
  *
  * Return: the instance or an ERR_PTR().
  */
-struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control)
+struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control, const char *image_id)
 {
 	struct twin_instance *instance;
 	unsigned long flags;
@@ -46,10 +50,13 @@ struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control)
 	instance->slot = slot;
 	instance->seen_state = TWINKERNEL_LAUNCHED;
 	instance->seen_at = ktime_get();
+	strscpy_pad(instance->image_id, image_id, sizeof(instance->image_id));
 	slot->instance = instance->id;
 	spin_lock_irqsave(&beat_lock, flags);
 	list_add_tail(&instance->link, &instances);
 	spin_unlock_irqrestore(&beat_lock, flags);
+	instance->node = twin_sysfs_add_instance(instance->id);
+	twin_sysfs_changed();
 	return instance;
 }
 
@@ -69,6 +76,7 @@ int twin_instance_give(struct twin_instance *instance, unsigned int cpu)
 	if (err)
 		return err;
 	cpumask_set_cpu(cpu, &instance->cpus);
+	trace_give_cpu(instance->id, cpu, apic_id);
 	twin_control_give_cpu(instance->control, apic_id, cpumask_weight(&instance->cpus));
 	return 0;
 }
@@ -91,9 +99,11 @@ void twin_instance_forget(struct twin_instance *instance)
 	unsigned int cpu;
 
 	lockdep_assert_held(&twin_lock);
+	twin_failover_disarm(instance);
 	spin_lock_irqsave(&beat_lock, flags);
 	list_del(&instance->link);
 	spin_unlock_irqrestore(&beat_lock, flags);
+	twin_sysfs_remove(instance->node);
 	for_each_cpu(cpu, &instance->cpus)
 		twin_cpu_take_back(cpu);
 	instance->slot->instance = 0;
@@ -144,6 +154,8 @@ static void listen(struct twin_instance *instance, ktime_t now)
 	lockdep_assert_held(&beat_lock);
 	if (beat == instance->seen_beat && state == instance->seen_state)
 		return;
+	if (state != instance->seen_state)
+		twin_sysfs_changed();
 	instance->seen_beat = beat;
 	instance->seen_state = state;
 	instance->seen_at = now;
@@ -172,6 +184,7 @@ int twin_instance_stop(struct twinkernel_stop *stop)
 	mutex_lock(&twin_lock);
 	instance = twin_instance_find(stop->instance);
 	if (instance) {
+		trace_stop(instance->id, twin_instance_state(instance));
 		twin_instance_reset(instance);
 		twin_instance_forget(instance);
 		err = 0;
@@ -197,23 +210,42 @@ int twin_instance_give_cpu(struct twinkernel_give_cpu *give)
 
 static void describe(struct twin_instance *instance, struct twinkernel_instance *out)
 {
-	unsigned long flags;
-	ktime_t now;
+	ktime_t now = ktime_get();
 
+	lockdep_assert_held(&beat_lock);
+	listen(instance, now);
 	out->instance = instance->id;
 	out->slot = instance->slot->id;
 	out->cpu_count = cpumask_weight(&instance->cpus);
-	spin_lock_irqsave(&beat_lock, flags);
-	now = ktime_get();
-	listen(instance, now);
 	out->state = instance->seen_state;
 	out->beat = instance->seen_beat;
 	out->beat_age_ns = ktime_to_ns(ktime_sub(now, instance->seen_at));
-	spin_unlock_irqrestore(&beat_lock, flags);
 	if (out->state == TWINKERNEL_LAUNCHED)
 		return;
 	memcpy(out->release, instance->control->child_release, sizeof(out->release));
 	out->release[sizeof(out->release) - 1] = '\0';
+}
+
+/** twin_instance_look() - describe one instance, without twin_lock; false when there is none of this id (any more) */
+bool twin_instance_look(u32 id, struct twin_instance_view *view)
+{
+	struct twin_instance *instance;
+	unsigned long flags;
+	bool found = false;
+
+	memset(view, 0, sizeof(*view));
+	spin_lock_irqsave(&beat_lock, flags);
+	list_for_each_entry(instance, &instances, link) {
+		if (instance->id != id)
+			continue;
+		found = true;
+		describe(instance, &view->seen);
+		cpumask_copy(&view->cpus, &instance->cpus);
+		memcpy(view->image_id, instance->image_id, sizeof(view->image_id));
+		break;
+	}
+	spin_unlock_irqrestore(&beat_lock, flags);
+	return found;
 }
 
 /* TWINKERNEL_IOC_INSTANCES */
@@ -222,6 +254,7 @@ int twin_instance_list(struct twinkernel_instances *list)
 	u32 room = min_t(u32, list->capacity, 1024), count = 0;
 	struct twin_instance *instance;
 	struct twinkernel_instance *out;
+	unsigned long flags;
 	int err = 0;
 
 	if (list->reserved)
@@ -229,13 +262,13 @@ int twin_instance_list(struct twinkernel_instances *list)
 	out = kvcalloc(room + 1, sizeof(*out), GFP_KERNEL);
 	if (!out)
 		return -ENOMEM;
-	mutex_lock(&twin_lock);
+	spin_lock_irqsave(&beat_lock, flags);
 	list_for_each_entry(instance, &instances, link) {
 		if (count < room)
 			describe(instance, &out[count]);
 		count++;
 	}
-	mutex_unlock(&twin_lock);
+	spin_unlock_irqrestore(&beat_lock, flags);
 	list->count = count;
 	if (list->instances && copy_to_user(u64_to_user_ptr(list->instances), out, min(room, count) * sizeof(*out)))
 		err = -EFAULT;

@@ -9,6 +9,7 @@
 #include <linux/ktime.h>
 
 struct twin_control;
+struct twin_node;
 struct twin_slot;
 
 /**
@@ -18,6 +19,8 @@ struct twin_slot;
  * @slot: where it lives
  * @control: what it shares with this kernel; its writes are not trusted
  * @cpus: processors of this kernel that it was given
+ * @image_id: what runs, as the launch named it
+ * @node: in sysfs; may be NULL
  * @seen_beat: the heartbeat last seen
  * @seen_state: the state last seen
  * @seen_at: when either changed
@@ -28,12 +31,27 @@ struct twin_instance {
 	struct twin_slot *slot;
 	struct twin_control *control;
 	struct cpumask cpus;
+	char image_id[TWINKERNEL_IMAGE_ID];
+	struct twin_node *node;
 	u64 seen_beat;
 	u32 seen_state;
 	ktime_t seen_at;
 };
 
-struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control);
+/**
+ * struct twin_instance_view - what can be said of an instance
+ * @seen: as the ioctl tells it
+ * @cpus: given to it
+ * @image_id: as the launch named it
+ */
+struct twin_instance_view {
+	struct twinkernel_instance seen;
+	struct cpumask cpus;
+	char image_id[TWINKERNEL_IMAGE_ID];
+};
+
+struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control, const char *image_id);
+bool twin_instance_look(u32 id, struct twin_instance_view *view);
 int twin_instance_give(struct twin_instance *instance, unsigned int cpu);
 void twin_instance_reset(struct twin_instance *instance);
 void twin_instance_forget(struct twin_instance *instance);

@@ -13,6 +13,7 @@
 #include "launch.h"
 #include "machine.h"
 #include "slot.h"
+#include "trace.h"
 #include "trampoline.h"
 #include "window.h"
 
@@ -120,6 +121,16 @@ static int check_addresses(const struct twin_slot *slot, const struct twinkernel
 	return 0;
 }
 
+static bool is_text(const char *text, size_t room)
+{
+	size_t length = strnlen(text, room);
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return length < room;
+}
+
 /* TWINKERNEL_IOC_LAUNCH */
 int twin_launch(struct twinkernel_launch *launch)
 {
@@ -141,10 +152,10 @@ int twin_launch(struct twinkernel_launch *launch)
 	err = -EBUSY;
 	if (slot->instance || atomic_read(&slot->mappings))
 		goto out;
-	err = check_addresses(slot, launch);
+	err = is_text(launch->image_id, sizeof(launch->image_id)) ? check_addresses(slot, launch) : -EINVAL;
 	if (err)
 		goto out;
-	instance = twin_instance_create(slot, launch->control);
+	instance = twin_instance_create(slot, launch->control, launch->image_id);
 	err = PTR_ERR_OR_ZERO(instance);
 	if (err)
 		goto out;
@@ -162,6 +173,7 @@ int twin_launch(struct twinkernel_launch *launch)
 	}
 	twin_cpu_started(apic_id);
 	launch->instance = instance->id;
+	trace_launch(instance->id, launch->cpu, apic_id);
 	pr_info("instance %u: processor %u (APIC id %u) started at %#llx\n", instance->id, launch->cpu, apic_id,
 		launch->entry);
 	mutex_unlock(&twin_lock);

@@ -20,12 +20,14 @@
 #include <linux/module.h>
 #include "cpu.h"
 #include "device.h"
+#include "failover.h"
 #include "function.h"
 #include "heartbeat.h"
 #include "machine.h"
 #include "memmap.h"
 #include "parent.h"
 #include "slot.h"
+#include "sysfs.h"
 
 DEFINE_MUTEX(twin_lock);
 
@@ -53,9 +55,13 @@ static int __init twin_init(void)
 	err = twin_function_init();
 	if (err)
 		goto err_cpu;
-	err = twin_device_register();
+	err = twin_sysfs_init();
 	if (err)
 		goto err_cpu;
+	err = twin_device_register();
+	if (err)
+		goto err_sysfs;
+	twin_failover_init();
 	twin_heartbeat_start();
 	twin_parent_announce();
 	pr_info("generation %llu, TSC %u kHz, ECAM %#llx, %u memory ranges%s\n", twin_machine.generation,
@@ -63,6 +69,8 @@ static int __init twin_init(void)
 		twin_machine.ipi_shorthand ? ", broadcast IPIs possible: will not launch" : "");
 	return 0;
 
+err_sysfs:
+	twin_sysfs_exit();
 err_cpu:
 	twin_cpu_exit();
 err_slot:
@@ -77,6 +85,8 @@ static void __exit twin_exit(void)
 {
 	twin_device_unregister();
 	twin_heartbeat_stop();
+	twin_failover_exit();
+	twin_sysfs_exit();
 	twin_cpu_exit();
 	twin_slot_exit();
 }

@@ -9,12 +9,12 @@
 #include <linux/io.h>
 #include <linux/math64.h>
 #include <linux/module.h>
-#include <linux/panic_notifier.h>
 #include <linux/sched/signal.h>
 #include <linux/timekeeping.h>
 #include <linux/utsname.h>
 #include <asm/tsc.h>
 #include "include/abi/control.h"
+#include "compat/panic.h"
 #include "control.h"
 #include "machine.h"
 #include "parent.h"

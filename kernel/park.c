@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Park. The last processor of this kernel sits in stop_machine() without an interrupt of this kernel's and touches
- * nothing but the control block, so that everything is as it was when it goes on. Three things end it: the
- * instance's heart stands still, it panicked, or it asked this kernel to return. In each case the
+ * nothing but the control block, so that everything is as it was when it goes on. Its code, stack and page tables are
+ * this kernel's own memory, which the instance does not know before the commit. Four things end it: the instance's heart
+ * stands still, it panicked, it asked this kernel to return, or the control block is damaged. In each case the
  * instance's processors are reset before anything else, then its devices are cut off from memory.
- * The fourth end is the commit: the instance resets this processor, and no code here runs again.
+ * The other end is the commit: the instance resets this processor, and no code here runs again.
  */
 #include "twin.h"
 #include <linux/cpu.h>
@@ -15,16 +16,20 @@
 #include <asm/tsc.h>
 #include "include/abi/control.h"
 #include "compat/compat.h"
+#include "control.h"
 #include "cpu.h"
 #include "doze.h"
+#include "failover.h"
 #include "instance.h"
 #include "park.h"
 #include "pci.h"
 #include "slot.h"
+#include "trace.h"
 #include "window.h"
 
 #define PATIENCE_MIN_MS	10
 #define PATIENCE_MAX_MS	60000
+#define BEATS_AT_ONCE	(100 * 60)	/* a minute's worth between two looks: no longer a heart */
 
 struct stay {
 	struct twin_instance *instance;
@@ -43,6 +48,8 @@ static u32 watch(struct stay *stay, struct twin_control *control, const struct t
 	for (;;) {
 		u64 beat = READ_ONCE(control->child_beat), now = rdtsc();
 
+		if (!twin_control_constant(control) || beat - seen > BEATS_AT_ONCE)
+			return TWINKERNEL_PARK_CORRUPT;
 		if (beat != seen) {
 			seen = beat;
 			changed = now;
@@ -97,11 +104,8 @@ static int stay_parked(void *data)
 	u64 start;
 
 	quiesce(stay);
-	control->parked_apic_id = per_cpu(x86_cpu_to_apicid, smp_processor_id());
-	control->parked_realtime_ns = ktime_get_real_fast_ns();
 	start = rdtsc_ordered();
-	control->parked_tsc = start;
-	smp_store_release(&control->parent_state, TWIN_PARENT_PARKED);
+	twin_control_publish_parked(control);
 
 	twin_doze_begin(&doze);
 	stay->end = watch(stay, control, &doze);
@@ -154,6 +158,8 @@ int twin_park(struct twinkernel_park *park)
 	err = check(park, instance);
 	if (err)
 		goto out;
+	/* From here on the instance's failure is this kernel's to catch, not the other way round. */
+	twin_failover_disarm(instance);
 	stay->instance = instance;
 	stay->patience = (u64)tsc_khz * park->patience_ms;
 	choose_others(stay);
@@ -161,6 +167,7 @@ int twin_park(struct twinkernel_park *park)
 	if (err)
 		goto out_close;
 
+	trace_park(instance->id, stay->function_count);
 	/* Jiffies will jump: a grace period that began before must not look like a stall. */
 	suppress = READ_ONCE(rcu_cpu_stall_suppress);
 	WRITE_ONCE(rcu_cpu_stall_suppress, 1);
@@ -174,6 +181,7 @@ int twin_park(struct twinkernel_park *park)
 
 	park->end = stay->end;
 	park->parked_ns = mul_u64_u64_div_u64(stay->cycles, NSEC_PER_MSEC, tsc_khz);
+	trace_park_end(instance->id, park->end, park->parked_ns);
 	pr_info("instance %u: back after %llu ms parked, reason %u\n", instance->id, park->parked_ns / NSEC_PER_MSEC,
 		park->end);
 	twin_instance_forget(instance);

@@ -15,6 +15,8 @@
 #include "memmap.h"
 #include "parent.h"
 #include "slot.h"
+#include "sysfs.h"
+#include "trace.h"
 #include "window.h"
 
 #define RESERVED_MAX 8
@@ -88,7 +90,7 @@ static bool any_online(u64 start, u64 bytes)
 	return false;
 }
 
-static u64 find_window(void)
+static u64 find_window(struct page **pages)
 {
 	struct twin_slot *slot;
 	bool taken;
@@ -100,7 +102,7 @@ static u64 find_window(void)
 		if (!taken && twin_window_free(start))
 			return start;
 	}
-	return 0;
+	return twin_window_allocate(pages);
 }
 
 static int claimable(u64 start, u64 bytes, u32 *flags)
@@ -128,6 +130,7 @@ static int claimable(u64 start, u64 bytes, u32 *flags)
 /* TWINKERNEL_IOC_CLAIM_SLOT */
 int twin_slot_claim(struct twinkernel_claim_slot *claim)
 {
+	struct page *pages = NULL;
 	struct twin_slot *slot;
 	u32 flags = 0;
 	u64 window;
@@ -144,12 +147,13 @@ int twin_slot_claim(struct twinkernel_claim_slot *claim)
 	err = twin_parent_committed() ? claimable(claim->start, claim->bytes, &flags) : -EAGAIN;
 	if (err)
 		goto err_unlock;
-	window = find_window();
+	window = find_window(&pages);
 	err = -ENOSPC;
 	if (!window)
 		goto err_unlock;
 	*slot = (struct twin_slot){
 		.id = ++last_id, .flags = flags, .start = claim->start, .bytes = claim->bytes, .low_start = window,
+		.low_pages = pages,
 	};
 	list_add_tail(&slot->link, &slots);
 	__module_get(THIS_MODULE);
@@ -158,6 +162,8 @@ int twin_slot_claim(struct twinkernel_claim_slot *claim)
 	claim->low_start = window;
 	claim->low_size = TWIN_WINDOW_BYTES;
 	up_write(&slots_sem);
+	slot->node = twin_sysfs_add_slot(slot->id);
+	trace_claim_slot(slot->id, slot->start, slot->bytes);
 	mutex_unlock(&twin_lock);
 	return 0;
 
@@ -184,13 +190,42 @@ int twin_slot_release(struct twinkernel_release_slot *release)
 	down_write(&slots_sem);
 	list_del(&slot->link);
 	up_write(&slots_sem);
+	twin_sysfs_remove(slot->node);
+	trace_release_slot(slot->id, slot->start, slot->bytes);
 	twin_window_clear(slot->low_start);
+	twin_window_return(slot->low_pages);
 	kfree(slot);
 	module_put(THIS_MODULE);
 	err = 0;
 out:
 	mutex_unlock(&twin_lock);
 	return err;
+}
+
+static void describe(const struct twin_slot *slot, struct twinkernel_slot *out)
+{
+	*out = (struct twinkernel_slot){
+		.slot = slot->id, .flags = slot->flags, .start = slot->start, .bytes = slot->bytes,
+		.low_start = slot->low_start, .low_size = TWIN_WINDOW_BYTES, .instance = slot->instance,
+	};
+}
+
+/** twin_slot_look() - describe one slot, without twin_lock; false when there is none of this id (any more) */
+bool twin_slot_look(u32 id, struct twinkernel_slot *view)
+{
+	struct twin_slot *slot;
+	bool found = false;
+
+	down_read(&slots_sem);
+	list_for_each_entry(slot, &slots, link) {
+		if (slot->id != id)
+			continue;
+		describe(slot, view);
+		found = true;
+		break;
+	}
+	up_read(&slots_sem);
+	return found;
 }
 
 /* TWINKERNEL_IOC_SLOTS */
@@ -209,10 +244,7 @@ int twin_slot_list(struct twinkernel_slots *list)
 	mutex_lock(&twin_lock);
 	list_for_each_entry(slot, &slots, link) {
 		if (count < room)
-			out[count] = (struct twinkernel_slot){
-				.slot = slot->id, .flags = slot->flags, .start = slot->start, .bytes = slot->bytes,
-				.low_start = slot->low_start, .low_size = TWIN_WINDOW_BYTES, .instance = slot->instance,
-			};
+			describe(slot, &out[count]);
 		count++;
 	}
 	mutex_unlock(&twin_lock);

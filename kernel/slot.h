@@ -7,6 +7,7 @@
 #include <linux/list.h>
 
 struct vm_area_struct;
+struct twin_node;
 
 /**
  * struct twin_slot - under twin_lock, but @mappings
@@ -16,7 +17,9 @@ struct vm_area_struct;
  * @start: physical address
  * @bytes: length
  * @low_start: its window below 1 MiB, TWIN_WINDOW_BYTES long
+ * @low_pages: of the window, when it came from the allocator; NULL otherwise
  * @instance: id of the instance in it, 0: none
+ * @node: in sysfs; may be NULL
  * @mappings: areas of user space that map it or its window
  */
 struct twin_slot {
@@ -26,7 +29,9 @@ struct twin_slot {
 	u64 start;
 	u64 bytes;
 	u64 low_start;
+	struct page *low_pages;
 	u32 instance;
+	struct twin_node *node;
 	atomic_t mappings;
 };
 
@@ -36,6 +41,8 @@ bool twin_slot_reserved(unsigned int index, u64 *start, u64 *bytes);
 struct twin_slot *twin_slot_find(u32 id);
 bool twin_slot_has(const struct twin_slot *slot, u64 start, u64 bytes);
 bool twin_slot_overlaps(u64 start, u64 bytes);
+
+bool twin_slot_look(u32 id, struct twinkernel_slot *view);
 
 int twin_slot_claim(struct twinkernel_claim_slot *claim);
 int twin_slot_release(struct twinkernel_release_slot *release);

@@ -3,9 +3,12 @@
  * Windows below 1 MiB. Kernels from 5.13 on reserve all of it and use only their own real-mode blob: a
  * firmware-booted kernel wherever its allocator put it (just below the BIOS area, as a rule), a twin-booted
  * one in its window. What the allocator owns, and what carries the end mark of a blob, is not given out.
+ * Kernels up to 5.12 let their allocator have that memory: there a window is allocated like any other memory.
  */
 #include "twin.h"
+#include <linux/gfp.h>
 #include <linux/io.h>
+#include <linux/list.h>
 #include <linux/mm.h>
 #include "machine.h"
 #include "window.h"
@@ -76,4 +79,45 @@ bool twin_window_free(u64 start)
 void twin_window_clear(u64 start)
 {
 	memset(phys_to_virt(start), 0, TWIN_WINDOW_BYTES);
+}
+
+/**
+ * twin_window_allocate() - a window out of this kernel's allocator
+ * @pages: out, for twin_window_return()
+ *
+ * The allocator cannot be asked for memory below 1 MiB, only for DMA memory (16 MiB): what comes from elsewhere is
+ * held until the search ends, so that it does not come again.
+ *
+ * Return: its physical address, 0 when none is to be had.
+ */
+u64 twin_window_allocate(struct page **pages)
+{
+	struct page *page, *next;
+	LIST_HEAD(elsewhere);
+	u64 found = 0;
+
+	static_assert(TWIN_WINDOW_BYTES == PAGE_SIZE << TWIN_WINDOW_ORDER);
+	while (!found) {
+		page = alloc_pages(GFP_KERNEL | GFP_DMA | __GFP_NORETRY | __GFP_NOWARN, TWIN_WINDOW_ORDER);
+		if (!page)
+			break;
+		if (page_to_phys(page) >= WINDOW_FIRST && page_to_phys(page) < WINDOW_END) {
+			found = page_to_phys(page);
+			*pages = page;
+		} else {
+			list_add(&page->lru, &elsewhere);
+		}
+	}
+	list_for_each_entry_safe(page, next, &elsewhere, lru) {
+		list_del(&page->lru);
+		__free_pages(page, TWIN_WINDOW_ORDER);
+	}
+	return found;
+}
+
+/** twin_window_return() - give the allocator its pages back; NULL is nothing */
+void twin_window_return(struct page *pages)
+{
+	if (pages)
+		__free_pages(pages, TWIN_WINDOW_ORDER);
 }

@@ -7,9 +7,14 @@
 #include <linux/sizes.h>
 
 #define TWIN_WINDOW_BYTES SZ_64K
+#define TWIN_WINDOW_ORDER 4
+
+struct page;
 
 bool twin_window_free(u64 start);
 u64 twin_window_next(u64 start);
 void twin_window_clear(u64 start);
+u64 twin_window_allocate(struct page **pages);
+void twin_window_return(struct page *pages);
 
 #endif

@@ -140,6 +140,10 @@ static void launches(const struct claimed *claimed)
 	BAD_LAUNCH(EINVAL, "boot_params outside", boot_params, end);
 	BAD_LAUNCH(EINVAL, "a control block that does not fit", control, end - TWINKERNEL_CONTROL_BYTES + 4096);
 	BAD_LAUNCH(EINVAL, "an unaligned control block", control, good.control + 8);
+	BAD_LAUNCH(EINVAL, "an image id that is no text", image_id[0], '\n');
+	bad = good;
+	memset(bad.image_id, 'x', sizeof(bad.image_id));
+	refused(EINVAL, TWINKERNEL_IOC_LAUNCH, &bad, "an image id without an end");
 }
 
 static void instances(const struct claimed *claimed)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* An upgrade that succeeds, and the three ways in which the parked kernel goes on instead. */
+/* An upgrade that succeeds, the ways in which the parked kernel goes on instead, and a running kernel that panics. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -71,6 +73,58 @@ static void hangs(const char *name)
 	check(false, "this kernel was to hang");
 }
 SCENARIO(silent, goes_on, hangs);
+
+static void scribbles(const char *name)
+{
+	struct machine machine;
+	char command[128];
+
+	(void)name;
+	get_ready();
+	answer();
+	take_card();
+	query_machine(&machine);
+	snprintf(command, sizeof(command), "insmod /m/scribble.ko start=%#llx bytes=%u", machine.query.control,
+		 TWINKERNEL_CONTROL_BYTES);
+	system(command);
+	check(false, "this kernel was to overwrite the control block for ever");
+}
+
+static void goes_on_from_noise(const char *name)
+{
+	long memory = meminfo_kib("MemTotal:");
+	struct claimed claimed;
+	struct twinkernel_park park = {
+		.size = sizeof(park), .instance = launch_and_talk(&claimed, name), .patience_ms = patience(),
+		.function_count = 1, .functions = { { .bus = 0, .devfn = 3 << 3 } },
+	};
+
+	must(!ioctl(device, TWINKERNEL_IOC_PARK, &park), "park (%m)");
+	/* Whatever the noise looks like first: a damaged block, a panic or a return. Never a heart that beats. */
+	check(park.end && park.end != TWINKERNEL_PARK_SILENT, "back after %llu ms, end %u", park.parked_ns / 1000000, park.end);
+	whole_again(&claimed, memory);
+}
+SCENARIO(scribble, goes_on_from_noise, scribbles);
+
+static void panics_armed(const char *name)
+{
+	struct claimed claimed;
+	struct twinkernel_arm arm = {
+		.size = sizeof(arm), .instance = 77, .function_count = 1, .functions = { { .bus = 0, .devfn = 3 << 3 } },
+	};
+
+	check(ioctl(device, TWINKERNEL_IOC_ARM, &arm) && errno == ENOENT, "arm for nobody");
+	arm.instance = launch_and_talk(&claimed, name);
+	arm.functions[0].devfn = 30 << 3;
+	check(ioctl(device, TWINKERNEL_IOC_ARM, &arm) && errno == EINVAL, "arm with a function that is not there");
+	arm.functions[0].devfn = 3 << 3;
+	must(!ioctl(device, TWINKERNEL_IOC_ARM, &arm), "arm (%m)");
+	must(!ioctl(device, TWINKERNEL_IOC_ARM, &arm), "arm anew (%m)");
+	write_file("/proc/sys/kernel/panic", "1");
+	write_file("/proc/sysrq-trigger", "c");
+	check(false, "this kernel was to panic");
+}
+SCENARIO(failover, panics_armed, takes_all);
 
 static void gives_back(const char *name)
 {

@@ -10,6 +10,8 @@
 
 #define TABLES_BYTES	0x100000	/* at the end of the slot, out of the new kernel's RAM */
 
+bool hands_on;
+bool other_console_taken;
 static uint64_t slot_start;
 static uint8_t *slot;
 
@@ -187,13 +189,65 @@ static void hold_back_partial_blocks(const struct machine *machine, uint64_t slo
 	}
 }
 
+static char *put_hex(char *to, uint32_t value)
+{
+	return to + sprintf(to, "%08x", value);
+}
+
+/* One file of a cpio archive, format "newc" (Documentation/driver-api/early-userspace/buffer-format.rst). */
+static uint64_t put_file(uint64_t address, const char *name, const char *path, uint32_t mode)
+{
+	uint32_t fields[13] = { [1] = mode, [4] = 1, [11] = strlen(name) + 1 };
+	char *header = (char *)at(address);
+	struct stat file = {};
+	uint64_t data;
+
+	if (path) {
+		must(!stat(path, &file), "find %s", path);
+		fields[6] = file.st_size;
+	}
+	header += sprintf(header, "070701");
+	for (int i = 0; i < 13; i++)
+		header = put_hex(header, fields[i]);
+	strcpy(header, name);
+	data = (address + 110 + fields[11] + 3) & ~3ULL;
+	memset(header + fields[11], 0, data - (address + 110 + fields[11]));
+	if (path)
+		read_into(path, data, file.st_size + 1, 0);
+	return (data + fields[6] + 3) & ~3ULL;
+}
+
+/* An archive behind the initramfs hands the same kernel and initramfs on to the next generation. Returns its end. */
+static uint64_t put_next(uint64_t address, const char *kernel, const char *initrd)
+{
+	memset(at(address & ~3ULL), 0, 4);
+	address = (address + 3) & ~3ULL;
+	address = put_file(address, "next", NULL, 0040700);
+	address = put_file(address, "next/vmlinuz", kernel, 0100600);
+	address = put_file(address, "next/initrd", initrd, 0100600);
+	return put_file(address, "TRAILER!!!", NULL, 0);
+}
+
+/* The running kernel's own port is taken; a third kernel at once has none. */
+static const char *free_console(void)
+{
+	static int times;
+	char line[4096];
+
+	read_file("/proc/cmdline", line, sizeof(line));
+	if (other_console_taken && times++)
+		return "console=ttyS2,115200 reserve=0x3f8,8,0x2f8,8,0x2e8,8";
+	return strstr(line, "console=ttyS1") ? "console=ttyS0,115200 earlyprintk=serial,ttyS0,115200 reserve=0x2f8,8,0x3e8,8,0x2e8,8" :
+	       "console=ttyS1,115200 earlyprintk=serial,ttyS1,115200 reserve=0x3f8,8,0x3e8,8,0x2e8,8";
+}
+
 void load(const struct twinkernel_claim_slot *claim, const struct machine *machine, const char *kernel,
 	  const char *initrd, const char *options, struct loaded *out)
 {
 	uint64_t tables = claim->start + claim->bytes - TABLES_BYTES, command_line = claim->start + 0x20000;
 	uint64_t code = claim->start + 0x1000000, ramdisk;
 	static uint8_t header[4096];
-	struct stat initrd_stat;
+	struct stat initrd_stat, kernel_stat = {};
 	size_t bytes;
 	int fd;
 
@@ -204,13 +258,13 @@ void load(const struct twinkernel_claim_slot *claim, const struct machine *machi
 	fd = open(kernel, O_RDONLY | O_CLOEXEC);
 	must(fd >= 0 && read(fd, header, sizeof(header)) == sizeof(header), "open %s", kernel);
 	close(fd);
-	must(!stat(initrd, &initrd_stat), "find %s", initrd);
+	must(!stat(initrd, &initrd_stat) && !stat(kernel, &kernel_stat), "find %s", initrd);
 
 	*out = (struct loaded){ .entry = code + 0x200, .page_table = claim->start + 0x1000,
 				.boot_params = claim->start + 0x10000, .control = tables + 0x80000 };
 	boot_params = at(out->boot_params);
 	setup_data = claim->start + 0x30000;
-	ramdisk = (tables - 0x100000 - initrd_stat.st_size) & ~0xfffULL;
+	ramdisk = (tables - 0x100000 - (hands_on ? 2 * initrd_stat.st_size + kernel_stat.st_size : initrd_stat.st_size)) & ~0xfffULL;
 
 	memset(at(claim->start), 0, 0x100000);
 	memcpy(boot_params + 0x1f1, header + 0x1f1, 0x202 + header[0x201] - 0x1f1);
@@ -218,6 +272,8 @@ void load(const struct twinkernel_claim_slot *claim, const struct machine *machi
 	boot_params[0x211] |= 1;
 	read_into(kernel, code, ramdisk - code, (header[0x1f1] + 1) * 512);
 	bytes = read_into(initrd, ramdisk, tables - ramdisk, 0);
+	if (hands_on)
+		bytes = put_next(ramdisk + bytes, kernel, initrd) - ramdisk;
 	put32(boot_params + 0x214, code);
 	put32(boot_params + 0x218, ramdisk);
 	put32(boot_params + 0x21c, bytes);
@@ -230,7 +286,7 @@ void load(const struct twinkernel_claim_slot *claim, const struct machine *machi
 	write_identity_map(out->page_table);
 	write_acpi(tables, machine);
 	snprintf((char *)at(command_line), 2048,
-		 "console=ttyS1,115200 earlyprintk=serial,ttyS1,115200 nokaslr maxcpus=1 noreplace-smp reserve=0x3f8,8,0x3e8,8,0x2e8,8 no_ipi_broadcast=1 tsc_early_khz=%u tsc=reliable pci=off panic=0 twinkernel.control=0x%llx %s",
-		 machine->query.tsc_khz, (unsigned long long)out->control, options);
+		 "%s nokaslr maxcpus=1 noreplace-smp no_ipi_broadcast=1 tsc_early_khz=%u tsc=reliable pci=off panic=0 twinkernel.control=0x%llx %s",
+		 free_console(), machine->query.tsc_khz, (unsigned long long)out->control, options);
 	must(!munmap(slot, claim->bytes), "unmap the slot");
 }

@@ -53,11 +53,17 @@ void claim_memory(struct claimed *claimed, int blocks)
 
 void load_image(struct claimed *claimed, const char *scenario)
 {
-	struct machine machine;
 	char options[128];
 
-	query_machine(&machine);
 	snprintf(options, sizeof(options), "twintest=%s", scenario);
+	load_image_with(claimed, options);
+}
+
+void load_image_with(struct claimed *claimed, const char *options)
+{
+	struct machine machine;
+
+	query_machine(&machine);
 	load(&claimed->slot, &machine, "/next/vmlinuz", "/next/initrd", options, &claimed->image);
 }
 
@@ -66,7 +72,7 @@ uint32_t launch_image(const struct claimed *claimed, int cpu)
 	struct twinkernel_launch launch = {
 		.size = sizeof(launch), .slot = claimed->slot.slot, .cpu = cpu, .entry = claimed->image.entry,
 		.boot_params = claimed->image.boot_params, .page_table = claimed->image.page_table,
-		.control = claimed->image.control,
+		.control = claimed->image.control, .image_id = IMAGE_ID,
 	};
 
 	must(!ioctl(device, TWINKERNEL_IOC_LAUNCH, &launch), "launch on CPU %d (%m)", cpu);
@@ -138,6 +144,15 @@ void park(uint32_t instance, uint32_t patience_ms, uint32_t expected_end)
 
 	must(!ioctl(device, TWINKERNEL_IOC_PARK, &park), "park (%m)");
 	check(park.end == expected_end, "back after %llu ms, end %u", park.parked_ns / 1000000, park.end);
+}
+
+void send_text(uint32_t instance, const char *text)
+{
+	struct twinkernel_message out = {
+		.size = sizeof(out), .instance = instance, .bytes = strlen(text), .data = (uintptr_t)text,
+	};
+
+	check(!ioctl(device, TWINKERNEL_IOC_SEND, &out), "send \"%s\" to instance %u (%m)", text, instance);
 }
 
 void talk(uint32_t instance)

@@ -3,10 +3,15 @@
 # sources here register with SCENARIO(), among them:
 #   handover  B takes card, processors and memory and uses them all
 #   panic     B panics after the cut-over; silent: B hangs; return: B gives back: A goes on, whole
+#   scribble  B overwrites all that it shares with A after the cut-over: A goes on, whole
+#   failover  A panics while B is ready: B takes the machine over and owns it
 #   stop      a running instance is stopped and launched again, then A is whole
 #   console   A's interrupt-driven console goes on through B's boot, and B's driver leaves the port alone
+#   chain     A to B to C and so on, each owning all and launching the next (A_OPTIONS=twintest.rounds=N)
+#   several   two instances at once, stopped one by one, one of them panics
+#   inspect   sysfs, uevents and tracepoints tell what is there
 #   errors    every refusal the UAPI documents
-# Environment: A, B: kernel directories (boot/, lib/modules/<release>, lib/modules), MODULE_DIR/<release> with twinkernel.ko and hang/hang.ko,
+# Environment: A, B: kernel directories (boot/, lib/modules/<release>, lib/modules), MODULE_DIR/<release> with twinkernel.ko and tests/*.ko,
 #   A_RELEASE, B_RELEASE, MODULE_DIR, OUT (scratch, kept), LIMIT (seconds), PATIENCE (ms), ACCEL, QEMU_OPTIONS.
 # Prints the TAP lines of both kernels; exit code 0 when all are ok and no console shows a kernel complaint.
 set -euo pipefail
@@ -24,7 +29,7 @@ root() { # directory, kernel directory, release
 	mkdir -p "$1"/{bin,proc,sys,dev,m,next}
 	cp "$(command -v busybox)" "$1/bin/"
 	cp "$OUT/twintest" "$1/bin/"
-	cp "$MODULE_DIR/$3/twinkernel.ko" "$MODULE_DIR/$3/hang/hang.ko" "$1/m/"
+	cp "$MODULE_DIR/$3/twinkernel.ko" "$MODULE_DIR/$3"/tests/*.ko "$1/m/"
 	for m in $drivers; do
 		local file=$2/lib/modules/$3/kernel/$m.ko to=$1/m/${m##*/}.ko
 		if [ -f "$file" ]; then cp "$file" "$to"; elif [ -f "$file.xz" ]; then xz -dc "$file.xz" > "$to"; fi
@@ -35,6 +40,9 @@ root() { # directory, kernel directory, release
 }
 pack() { (cd "$1" && find . | cpio -o -H newc 2>/dev/null | gzip -1); }
 
+case $scenario in
+several) CPUS=${CPUS:-3} ;;
+esac
 rm -rf "$OUT/a" "$OUT/b"
 root "$OUT/b" "$B" "$B_RELEASE"
 root "$OUT/a" "$A" "$A_RELEASE"
@@ -67,9 +75,12 @@ for side in a b; do
 	tr -d '\r' < "$OUT/$side.log" | sed -nE 's/^\[ *[0-9.]+\] ((ok|not ok|#|TWINTEST|twinkernel:).*)$/\1/p'
 	if tr -d '\r' < "$OUT/$side.log" | grep -aE 'not ok|TWINTEST FAIL' >/dev/null; then verdict=1; fi
 	complaints='WARNING:|BUG:|lockup|rcu.*(stall|detected)|Oops|general protection|unable to handle|No irq handler|unstable'
-	[ "$scenario/$side" = panic/b ] || complaints="$complaints|Kernel panic"
+	case $scenario/$side in
+	panic/b | several/b | failover/a) panics=1 ;;
+	*) panics='' complaints="$complaints|Kernel panic" ;;
+	esac
 	if tr -d '\r' < "$OUT/$side.log" | grep -aE "$complaints" | grep -avE 'sysrq: |SYSTEM_?CRASH' | head -n 5; then
-		[ "$scenario/$side" = panic/b ] || { echo "not ok - kernel complaints on console $side"; verdict=1; }
+		[ -n "$panics" ] || { echo "not ok - kernel complaints on console $side"; verdict=1; }
 	fi
 done
 grep -qsa 'TWINTEST PASS' "$OUT"/[ab].log || verdict=1

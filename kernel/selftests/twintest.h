@@ -33,6 +33,8 @@ void query_machine(struct machine *machine);
 struct loaded {
 	uint64_t entry, boot_params, page_table, control;
 };
+extern bool hands_on;			/* the loaded initramfs also holds /next/vmlinuz and /next/initrd */
+extern bool other_console_taken;	/* the first load of two has the second serial port */
 void load(const struct twinkernel_claim_slot *slot, const struct machine *machine, const char *kernel,
 	  const char *initrd, const char *options, struct loaded *out);
 
@@ -45,10 +47,13 @@ struct claimed {
 	struct twinkernel_claim_slot slot;
 	struct loaded image;
 };
+#define IMAGE_ID "of the self test"
+
 bool set_cpu(int cpu, bool online);
 bool set_block(int block, const char *state);
 void claim_memory(struct claimed *claimed, int blocks);
 void load_image(struct claimed *claimed, const char *scenario);
+void load_image_with(struct claimed *claimed, const char *options);
 uint32_t launch_image(const struct claimed *claimed, int cpu);
 struct twinkernel_instance instance_of(uint32_t id);
 void wait_state(uint32_t id, uint32_t state, int timeout_ms);
@@ -56,6 +61,7 @@ void talk(uint32_t instance);
 void park(uint32_t instance, uint32_t patience_ms, uint32_t expected_end);
 void stop(uint32_t instance);
 void give_memory_back(struct claimed *claimed);
+void send_text(uint32_t instance, const char *text);
 void whole_again(struct claimed *claimed, long memory);
 int patience(void);
 

@@ -58,16 +58,16 @@ public sealed class ModulesFixture : IDisposable
     private async Task<UnpackedKernel> BuildAsync(string name)
     {
         UnpackedKernel kernel = await ReadAsync(name);
-        string modules = Path.Combine(_scratch, "modules", kernel.Release), hang = Path.Combine(modules, "hang");
-        Directory.CreateDirectory(hang);
+        string modules = Path.Combine(_scratch, "modules", kernel.Release), tests = Path.Combine(modules, "tests");
+        Directory.CreateDirectory(tests);
         await RunAsync(Repository.Find("kernel", "build.sh"), [kernel.HeadersDirectory, modules, "W=1", "KCFLAGS=-Werror"], new Dictionary<string, string>());
         File.Exists(Path.Combine(modules, "twinkernel.ko")).ShouldBeTrue();
-        foreach (string source in Directory.EnumerateFiles(Repository.Find("kernel", "selftests", "hang")))
+        foreach (string source in Directory.EnumerateFiles(Repository.Find("kernel", "selftests", "modules")))
         {
-            File.Copy(source, Path.Combine(hang, Path.GetFileName(source)));
+            File.Copy(source, Path.Combine(tests, Path.GetFileName(source)));
         }
 
-        await RunAsync("make", ["-s", "-C", kernel.HeadersDirectory, $"M={hang}", "modules"], new Dictionary<string, string>());
+        await RunAsync("make", ["-s", "-C", kernel.HeadersDirectory, $"M={tests}", "modules"], new Dictionary<string, string>());
         return kernel;
     }
 

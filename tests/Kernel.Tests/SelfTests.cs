@@ -15,8 +15,13 @@ public sealed class SelfTests(ModulesFixture modules)
     [InlineData("panic")]
     [InlineData("silent")]
     [InlineData("return")]
+    [InlineData("scribble")]
+    [InlineData("failover")]
     [InlineData("stop")]
     [InlineData("errors")]
+    [InlineData("chain")]
+    [InlineData("several")]
     [InlineData("console")]
+    [InlineData("inspect")]
     public async Task Scenario_passes_with_6_1_as_A_and_6_12_as_B(string scenario) => await modules.PlayAsync(scenario, "debian-6.1", "debian-6.12");
 }

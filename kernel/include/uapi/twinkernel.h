@@ -159,11 +159,13 @@ struct twinkernel_slots {
  *   -ENOENT   unknown slot or CPU
  *   -EBUSY    the CPU is online or belongs to an instance, the slot runs one already, or is mapped
  *   -EINVAL   an address lies outside the slot or is not aligned (page: @page_table, @boot_params,
- *             @control), or @control does not leave TWINKERNEL_CONTROL_BYTES inside the slot
+ *             @control), or @control does not leave TWINKERNEL_CONTROL_BYTES inside the slot; @image_id is no
+ *             text of printable ASCII that ends within its member
  *   -EPERM    broadcast IPIs are possible (TWINKERNEL_QUERY_IPI_SHORTHAND)
  *   -ETIMEDOUT the CPU did not reach the trampoline's end within a second; it was reset again
  */
 #define TWINKERNEL_CONTROL_BYTES	0x10000
+#define TWINKERNEL_IMAGE_ID		72	/* bytes with the NUL: "sha256:" and 64 digits */
 
 struct twinkernel_launch {
 	__u32 size;
@@ -174,6 +176,7 @@ struct twinkernel_launch {
 	__u64 boot_params;
 	__u64 page_table;
 	__u64 control;
+	char image_id[TWINKERNEL_IMAGE_ID];	/* for people, in sysfs: printable ASCII, NUL padded (since 1, size 120) */
 };
 
 /*
@@ -257,6 +260,7 @@ enum twinkernel_park_end {
 	TWINKERNEL_PARK_SILENT = 1,	/* the heartbeat stood still for @patience_ms */
 	TWINKERNEL_PARK_PANICKED = 2,	/* the instance published its panic */
 	TWINKERNEL_PARK_RETURNED = 3,	/* the instance asked this kernel to go on (TWINKERNEL_IOC_RETURN) */
+	TWINKERNEL_PARK_CORRUPT = 4,	/* the control block holds what the instance's module never writes */
 };
 
 /*
@@ -277,6 +281,25 @@ struct twinkernel_park {
 	__u32 patience_ms;
 	__u32 end;		/* out: enum twinkernel_park_end */
 	__u64 parked_ns;	/* out */
+	__u32 function_count;	/* at most TWINKERNEL_PARK_MAX_FUNCTIONS */
+	__u32 reserved;
+	struct twinkernel_function functions[TWINKERNEL_PARK_MAX_FUNCTIONS];
+};
+
+/*
+ * TWINKERNEL_IOC_ARM: from now on a panic of this kernel hands the machine to @instance instead of resetting it:
+ * @functions lose bus mastering, this kernel publishes that it has parked, and stays still for ever. The instance
+ * takes over and commits as after a park; there is no way back from it. Armed until the instance ends, is parked for,
+ * or until it is armed anew; @instance 0 disarms. Without effect on a kernel that has a crash kernel loaded
+ * (kexec -p), unless it was booted with crash_kexec_post_notifiers. Not the default: who arms must have told the
+ * instance's agent what to take.
+ *   -ENOENT   unknown instance
+ *   -EAGAIN   the instance is not READY
+ *   -EINVAL   a function that does not exist, or bad counts
+ */
+struct twinkernel_arm {
+	__u32 size;
+	__u32 instance;
 	__u32 function_count;	/* at most TWINKERNEL_PARK_MAX_FUNCTIONS */
 	__u32 reserved;
 	struct twinkernel_function functions[TWINKERNEL_PARK_MAX_FUNCTIONS];
@@ -363,5 +386,6 @@ struct twinkernel_adopt_memory {
 #define TWINKERNEL_IOC_RETURN		_IOWR(TWINKERNEL_IOC_MAGIC, 0x0e, struct twinkernel_return)
 #define TWINKERNEL_IOC_COMMIT		_IOWR(TWINKERNEL_IOC_MAGIC, 0x0f, struct twinkernel_commit)
 #define TWINKERNEL_IOC_ADOPT_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x10, struct twinkernel_adopt_memory)
+#define TWINKERNEL_IOC_ARM		_IOWR(TWINKERNEL_IOC_MAGIC, 0x11, struct twinkernel_arm)
 
 #endif

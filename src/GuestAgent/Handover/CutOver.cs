@@ -82,6 +82,7 @@ public sealed partial class CutOver(
         {
             ParkEnd.Silent => $"Kernel B fell silent after the cut-over; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
             ParkEnd.Panicked => $"Kernel B panicked after the cut-over; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
+            ParkEnd.Corrupt => $"Kernel B overwrote what the two kernels share; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
             _ => $"Kernel B gave the machine back; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
         });
         try

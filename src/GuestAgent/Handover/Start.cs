@@ -14,13 +14,14 @@ public sealed class Start(ITwinKernelDevice device, UpgradeJournal journal)
         StepEntry reserve = journal.Current!.Find(Wire.Step.Reserve)!;
         uint slot = uint.Parse(reserve.Facts["slot"], CultureInfo.InvariantCulture);
         uint cpu = uint.Parse(reserve.Facts["cpu"], CultureInfo.InvariantCulture);
-        LaunchAddresses addresses = Load.Addresses(journal.Current.Find(Wire.Step.Load)!);
+        StepEntry load = journal.Current.Find(Wire.Step.Load)!;
+        LaunchAddresses addresses = Load.Addresses(load);
 
         // An agent that was killed behind the launch finds the instance running.
         uint? running = device.Instances().Where(instance => instance.Slot == slot).Select(instance => (uint?)instance.Id).FirstOrDefault();
         try
         {
-            uint instance = running ?? context.Measure("launch", () => device.Launch(slot, cpu, addresses));
+            uint instance = running ?? context.Measure("launch", () => device.Launch(slot, cpu, addresses, load.Facts["image"]));
             context.Facts["instance"] = $"{instance}";
             context.Facts["cpu"] = $"{cpu}";
         }

@@ -12,6 +12,7 @@ internal static class Abi
     public const uint Version = 1;
     public const int MessageMax = 16384;
     public const int ParkMaxFunctions = 8;
+    public const int ImageIdBytes = 72;
 
     public const uint QueryHasParent = 1u << 0;
     public const uint QueryParentParked = 1u << 1;
@@ -44,6 +45,7 @@ internal static class Abi
     public const byte IocReturn = 0x0e;
     public const byte IocCommit = 0x0f;
     public const byte IocAdoptMemory = 0x10;
+    public const byte IocArm = 0x11;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -141,6 +143,13 @@ internal struct AbiLaunch
     public ulong BootParams;
     public ulong PageTable;
     public ulong Control;
+    public AbiImageId ImageId;
+}
+
+[InlineArray(Abi.ImageIdBytes)]
+internal struct AbiImageId
+{
+    private byte _first;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -218,6 +227,16 @@ internal struct AbiPark
     public uint PatienceMs;
     public uint End;
     public ulong ParkedNs;
+    public uint FunctionCount;
+    public uint Reserved;
+    public AbiFunctions Functions;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiArm
+{
+    public uint Size;
+    public uint Instance;
     public uint FunctionCount;
     public uint Reserved;
     public AbiFunctions Functions;

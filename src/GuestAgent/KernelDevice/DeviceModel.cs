@@ -93,6 +93,7 @@ public enum ParkEnd
     Silent = 1,
     Panicked = 2,
     Returned = 3,
+    Corrupt = 4,
 }
 
 /// <summary>How a park ended. <see cref="Parked"/> is on this kernel's clock.</summary>

@@ -20,7 +20,7 @@ public interface ITwinKernelDevice
     void Write(ulong address, ReadOnlySpan<byte> bytes);
 
     /// <summary>Starts the kernel in <paramref name="slot"/> on an offline CPU; returns the instance's id.</summary>
-    uint Launch(uint slot, uint cpu, LaunchAddresses addresses);
+    uint Launch(uint slot, uint cpu, LaunchAddresses addresses, string imageId);
 
     /// <summary>Resets an instance's CPUs. False: there is no such instance (any more).</summary>
     bool Stop(uint instance);

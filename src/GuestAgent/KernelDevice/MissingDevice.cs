@@ -13,7 +13,7 @@ internal sealed class MissingDevice(DeviceException reason) : ITwinKernelDevice
 
     public void Write(ulong address, ReadOnlySpan<byte> bytes) => throw Refusal();
 
-    public uint Launch(uint slot, uint cpu, LaunchAddresses addresses) => throw Refusal();
+    public uint Launch(uint slot, uint cpu, LaunchAddresses addresses, string imageId) => throw Refusal();
 
     public bool Stop(uint instance) => throw Refusal();
 

@@ -131,7 +131,7 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
         }
     }
 
-    public uint Launch(uint slot, uint cpu, LaunchAddresses addresses)
+    public uint Launch(uint slot, uint cpu, LaunchAddresses addresses, string imageId)
     {
         AbiLaunch launch = new()
         {
@@ -143,6 +143,7 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
             PageTable = addresses.PageTable,
             Control = addresses.Control,
         };
+        Encoding.ASCII.GetBytes(imageId, launch.ImageId);
         Ask(Abi.IocLaunch, ref launch, "LAUNCH", $"slot {slot} on CPU {cpu}");
         return launch.Instance;
     }

@@ -123,7 +123,7 @@ public sealed class FakeDevice : ITwinKernelDevice
         Written.Add((address, bytes.ToArray()));
     }
 
-    public uint Launch(uint slot, uint cpu, LaunchAddresses addresses)
+    public uint Launch(uint slot, uint cpu, LaunchAddresses addresses, string imageId)
     {
         Called("LAUNCH");
         if (_guest.IsCpuOnline(cpu) || _instances.Exists(instance => instance.Slot == slot))
