@@ -6,7 +6,8 @@ namespace TwinKernel.Fleet.GuestAgent.Machine;
 /// <param name="Number">N in <c>memoryN</c>: its address divided by the block size.</param>
 /// <param name="Online">It is in this kernel's use.</param>
 /// <param name="Movable">The kernel says that it may try to take the block offline.</param>
-public readonly record struct MemoryBlock(uint Number, bool Online, bool Movable);
+/// <param name="MovableZone">It holds movable pages only: taking it offline works as a rule.</param>
+public readonly record struct MemoryBlock(uint Number, bool Online, bool Movable, bool MovableZone = false);
 
 /// <summary>Memory hotplug through sysfs, block by block.</summary>
 public sealed class MemoryBlocks(KernelFiles files)
@@ -54,6 +55,6 @@ public sealed class MemoryBlocks(KernelFiles files)
     {
         string block = $"{Memory}/memory{number}";
         string zones = files.TryRead($"{block}/valid_zones") ?? "none";
-        return new MemoryBlock(number, files.TryRead($"{block}/state") == "online", files.TryRead($"{block}/removable") != "0" && zones != "none");
+        return new MemoryBlock(number, files.TryRead($"{block}/state") == "online", files.TryRead($"{block}/removable") != "0" && zones != "none", zones == "Movable");
     }
 }

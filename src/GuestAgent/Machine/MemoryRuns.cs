@@ -11,8 +11,8 @@ public static class MemoryRuns
 
     /// <summary>
     /// The first blocks of every run of <paramref name="count"/> contiguous blocks that are online, movable, wholly below 4 GiB, not
-    /// block 0 and without one that has <paramref name="refused"/>. Lowest first: what a kernel allocates for good while it
-    /// boots comes from the top of its memory.
+    /// block 0 and without one that has <paramref name="refused"/>. Runs of movable zones first, as a committed kernel sets one
+    /// aside for its successor; then the lowest: what a kernel allocates for good while it boots comes from the top of its memory.
     /// </summary>
     public static IEnumerable<uint> Candidates(IReadOnlyList<MemoryBlock> blocks, ulong blockBytes, int count, IReadOnlySet<uint> refused)
     {
@@ -21,6 +21,9 @@ public static class MemoryRuns
         HashSet<uint> usable = [.. blocks
             .Where(block => block is { Online: true, Movable: true, Number: > 0 } && (block.Number + 1ul) * blockBytes <= Ceiling && !refused.Contains(block.Number))
             .Select(block => block.Number)];
-        return usable.Order().Where(first => Enumerable.Range(0, count).All(offset => usable.Contains(first + (uint)offset)));
+        HashSet<uint> easy = [.. blocks.Where(block => block.MovableZone).Select(block => block.Number)];
+        return usable.Where(first => Run(first).All(usable.Contains)).OrderBy(first => Run(first).All(easy.Contains) ? 0 : 1).ThenBy(first => first);
+
+        IEnumerable<uint> Run(uint first) => Enumerable.Range(0, count).Select(offset => first + (uint)offset);
     }
 }

@@ -56,6 +56,13 @@ public sealed class MemoryTests
             return found.SequenceEqual(expected);
         }));
 
+    [Fact]
+    public void Runs_of_movable_zones_come_first()
+    {
+        MemoryBlock[] blocks = [.. Enumerable.Range(0, 8).Select(number => new MemoryBlock((uint)number, Online: true, Movable: true, MovableZone: number is 5 or 6))];
+        MemoryRuns.Candidates(blocks, Block, 2, new HashSet<uint>()).ShouldBe([5u, 1u, 2u, 3u, 4u, 6u]);
+    }
+
     [Theory]
     [InlineData(1, 1)]
     [InlineData(128 << 20, 1)]
