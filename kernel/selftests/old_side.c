@@ -30,7 +30,7 @@ void claim_memory(struct claimed *claimed, int blocks)
 {
 	struct machine machine;
 	uint64_t start = now_us();
-	int run = 0, block;
+	int run = 0, block, err;
 
 	query_machine(&machine);
 	for (block = 1; block < 256 && run < blocks; block++) {
@@ -47,7 +47,8 @@ void claim_memory(struct claimed *claimed, int blocks)
 	claimed->slot.size = sizeof(claimed->slot);
 	claimed->slot.start = (block - run) * machine.query.memory_block_bytes;
 	claimed->slot.bytes = run * machine.query.memory_block_bytes;
-	must(!ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claimed->slot), "claim %#llx+%#llx, window %#llx (%m)",
+	err = ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claimed->slot);
+	must(!err, "claim %#llx+%#llx, window %#llx (%m)",
 	     claimed->slot.start, claimed->slot.bytes, claimed->slot.low_start);
 }
 

@@ -9,6 +9,7 @@
 #   console   A's interrupt-driven console goes on through B's boot, and B's driver leaves the port alone
 #   chain     A to B to C and so on, each owning all and launching the next (A_OPTIONS=twintest.rounds=N)
 #   several   two instances at once, stopped one by one, one of them panics
+#   fuzz      random requests from two processes; A is whole and silent (A_OPTIONS=twintest.seed=N repeats one)
 #   inspect   sysfs, uevents and tracepoints tell what is there
 #   errors    every refusal the UAPI documents
 # Environment: A, B: kernel directories (boot/, lib/modules/<release>, lib/modules), MODULE_DIR/<release> with twinkernel.ko and tests/*.ko,

@@ -21,6 +21,7 @@ public sealed class SelfTests(ModulesFixture modules)
     [InlineData("errors")]
     [InlineData("chain")]
     [InlineData("several")]
+    [InlineData("fuzz")]
     [InlineData("console")]
     [InlineData("inspect")]
     public async Task Scenario_passes_with_6_1_as_A_and_6_12_as_B(string scenario) => await modules.PlayAsync(scenario, "debian-6.1", "debian-6.12");
