@@ -38,9 +38,13 @@ internal static class TransportFailure
         return new Status(code, detail, exception);
     }
 
-    /// <summary>HTTP/2 error codes, "Errors" of doc/PROTOCOL-HTTP2.md.</summary>
+    /// <summary>
+    /// HTTP/2 error codes, "Errors" of doc/PROTOCOL-HTTP2.md, but for NO_ERROR: it comes with the GOAWAY of a server that is going, where the
+    /// call was not taken on and may be made again. The reset of one stream looks the same from here.
+    /// </summary>
     private static StatusCode FromErrorCode(long errorCode) => errorCode switch
     {
+        0x0 => StatusCode.Unavailable,
         0x7 => StatusCode.Unavailable,
         0x8 => StatusCode.Cancelled,
         0xb => StatusCode.ResourceExhausted,

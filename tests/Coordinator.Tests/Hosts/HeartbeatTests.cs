@@ -59,10 +59,10 @@ public sealed class HeartbeatTests(ServersFixture servers)
     [Fact]
     public async Task Of_two_ways_in_which_a_guest_was_seen_the_later_sight_counts()
     {
-        DateTimeOffset now = TimeProvider.System.GetUtcNow();
         await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
         CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
         TestHostAgent agent = await fleet.StartHostAsync("h1", "web");
+        DateTimeOffset now = TimeProvider.System.GetUtcNow();
         RecordHeartbeat record = coordinator.App.Services.GetRequiredService<RecordHeartbeat>();
 
         (await SeenAs(kernelB: true, now.AddSeconds(1))).ShouldBe("bbbb");

@@ -152,7 +152,8 @@ public sealed class ClientFailureTests
         var client = new Echo.Echo.EchoClient(channel);
         await client.UnaryAsync(new Packet());
         await first.DisposeAsync();
-        (await Should.ThrowAsync<RpcException>(client.UnaryAsync(new Packet()).ResponseAsync)).StatusCode.ShouldBe(StatusCode.Unavailable);
+        var gone = await Should.ThrowAsync<RpcException>(client.UnaryAsync(new Packet()).ResponseAsync);
+        gone.StatusCode.ShouldBe(StatusCode.Unavailable, gone.Status.Detail);
 
         await using var second = await KestrelServer.StartAsync(application => application.MapGrpcService<EchoService>(), port: port);
         (await client.UnaryAsync(new Packet { Number = 3 })).Number.ShouldBe(3);
