@@ -75,12 +75,17 @@ for side in a b; do
 	echo "--- $side"
 	tr -d '\r' < "$OUT/$side.log" | sed -nE 's/^\[ *[0-9.]+\] ((ok|not ok|#|TWINTEST|twinkernel:).*)$/\1/p'
 	if tr -d '\r' < "$OUT/$side.log" | grep -aE 'not ok|TWINTEST FAIL' >/dev/null; then verdict=1; fi
-	complaints='WARNING:|BUG:|lockup|rcu.*(stall|detected)|Oops|general protection|unable to handle|No irq handler|unstable'
+	complaints='WARNING:|BUG:|kernel BUG at|[Ll]ockup|LOCKUP|rcu.*(stall|detected|starved)|Oops|general protection|unable to handle'
+	complaints+='|invalid opcode|divide error|double fault|Hardware Error|blocked for more than|list_(add|del) corruption|UBSAN'
+	complaints+='|KASAN|[Bb]ad page|refcount_t|scheduling while atomic|nobody cared|No irq handler|unstable'
 	case $scenario/$side in
 	panic/b | several/b | failover/a) panics=1 ;;
-	*) panics='' complaints="$complaints|Kernel panic" ;;
+	*) panics='' complaints+='|Kernel panic|Call Trace' ;;
 	esac
-	if tr -d '\r' < "$OUT/$side.log" | grep -aE "$complaints" | grep -avE 'sysrq: |SYSTEM_?CRASH' | head -n 5; then
+	# Read to its end before it is judged: under pipefail a head that leaves early turns a flood of complaints into none.
+	found=$(tr -d '\r' < "$OUT/$side.log" | grep -aE "$complaints" | grep -avE 'sysrq: |SYSTEM_?CRASH' || true)
+	if [ -n "$found" ]; then
+		sed 5q <<< "$found"
 		[ -n "$panics" ] || { echo "not ok - kernel complaints on console $side"; verdict=1; }
 	fi
 done
