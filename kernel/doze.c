@@ -19,6 +19,7 @@
 #define HELD_BACK	0xe0	/* task priority: classes up to 14 */
 #define COUNT_DIVISOR	0x3	/* by 16 */
 #define COUNT		62500	/* 1 ms of a bus at 1 GHz, which emulators have; 10 ms of one at 100 MHz */
+#define COUNT_AT_ONCE	1000
 #define CR4_FRED_BIT	32
 
 extern const u8 twin_doze_entry[];	/* doze_entry.S */
@@ -38,22 +39,17 @@ static void load_table(const struct desc_ptr *table)
 	asm volatile("lidt %0" : : "m"(*table));
 }
 
-/* A millisecond from now. */
-static void set_deadline(void)
+/* The timer's next interrupt: @count ticks from now, or a millisecond in a mode that knows deadlines. */
+static void set_timer(bool deadline, u32 count)
 {
-	u64 deadline = rdtsc() + tsc_khz;
+	u64 at = rdtsc() + tsc_khz;
 
-	asm volatile("mfence; lfence" : : : "memory");	/* the APIC's mode before the deadline, SDM 11.5.4.1 */
-	wrmsr(MSR_IA32_TSC_DEADLINE, (u32)deadline, (u32)(deadline >> 32));
-}
-
-static void set_alarm(const struct twin_doze *doze)
-{
-	if (!doze->deadline) {
-		apic->write(APIC_TMICT, COUNT);
+	if (!deadline) {
+		apic->write(APIC_TMICT, count);
 		return;
 	}
-	set_deadline();
+	asm volatile("mfence; lfence" : : : "memory");	/* the APIC's mode before the deadline, SDM 11.5.4.1 */
+	wrmsr(MSR_IA32_TSC_DEADLINE, (u32)at, (u32)(at >> 32));
 }
 
 /**
@@ -94,7 +90,7 @@ void twin_doze(const struct twin_doze *doze)
 		cpu_relax();
 		return;
 	}
-	set_alarm(doze);
+	set_timer(doze->deadline, COUNT);
 	asm volatile("sti; hlt; cli" : : : "memory");
 	apic->write(APIC_EOI, 0);
 }
@@ -108,9 +104,5 @@ void twin_doze_end(const struct twin_doze *doze)
 	apic->write(APIC_TDCR, doze->divisor);
 	apic->write(APIC_TASKPRI, doze->priority);
 	load_table(&doze->idt);
-	if ((doze->timer & APIC_LVT_TIMER_TSCDEADLINE) == APIC_LVT_TIMER_TSCDEADLINE) {
-		set_deadline();
-	} else {
-		apic->write(APIC_TMICT, 1000);
-	}
+	set_timer((doze->timer & APIC_LVT_TIMER_TSCDEADLINE) == APIC_LVT_TIMER_TSCDEADLINE, COUNT_AT_ONCE);
 }

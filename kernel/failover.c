@@ -6,7 +6,6 @@
 #include "twin.h"
 #include <linux/irqflags.h>
 #include <linux/slab.h>
-#include "compat/compat.h"
 #include "compat/panic.h"
 #include "control.h"
 #include "failover.h"
@@ -15,8 +14,7 @@
 
 struct armed {
 	struct twin_instance *instance;
-	struct twin_pci_function functions[TWINKERNEL_PARK_MAX_FUNCTIONS];
-	u32 function_count;
+	struct twin_pci_set functions;
 };
 
 static struct armed *armed;	/* changes under twin_lock; the panic notifier reads it as it is */
@@ -28,8 +26,7 @@ static int on_panic(struct notifier_block *block, unsigned long action, void *da
 	if (!now || twin_instance_state(now->instance) != TWINKERNEL_READY)
 		return NOTIFY_DONE;
 	local_irq_disable();
-	for (u32 i = 0; i < now->function_count; i++)
-		twin_pci_quiesce(&now->functions[i]);
+	twin_pci_quiesce_set(&now->functions);
 	pr_emerg("instance %u takes the machine over\n", now->instance->id);
 	twin_control_publish_parked(now->instance->control);
 	for (;;)
@@ -43,8 +40,7 @@ static void drop(struct armed *old)
 {
 	if (!old)
 		return;
-	for (u32 i = 0; i < old->function_count; i++)
-		twin_pci_close(&old->functions[i]);
+	twin_pci_close_set(&old->functions);
 	kfree(old);
 }
 
@@ -63,16 +59,6 @@ void twin_failover_disarm(const struct twin_instance *instance)
 {
 	if (armed && armed->instance == instance)
 		publish(NULL);
-}
-
-static int open_functions(struct armed *fresh, const struct twinkernel_arm *arm)
-{
-	for (u32 i = 0; i < arm->function_count; i++) {
-		if (twin_pci_open(&fresh->functions[i], &arm->functions[i]))
-			return -EINVAL;
-		fresh->function_count++;
-	}
-	return 0;
 }
 
 /* TWINKERNEL_IOC_ARM */
@@ -97,7 +83,7 @@ int twin_failover_arm(struct twinkernel_arm *arm)
 	err = -EAGAIN;
 	if (twin_instance_state(fresh->instance) != TWINKERNEL_READY)
 		goto out_drop;
-	err = open_functions(fresh, arm);
+	err = twin_pci_open_set(&fresh->functions, arm->functions, arm->function_count);
 	if (err)
 		goto out_drop;
 out_publish:

@@ -136,7 +136,7 @@ static void claim(struct pci_dev *dev)
 static int bind(unsigned int number, unsigned int devfn)
 {
 	struct pci_bus *bus = root_bus(number);
-	ktime_t start = ktime_get(), scanned;
+	ktime_t start = ktime_get(), scanned, bound;
 	struct pci_dev *dev;
 
 	if (!bus)
@@ -147,10 +147,11 @@ static int bind(unsigned int number, unsigned int devfn)
 		claim(dev);
 		scanned = ktime_get();
 		pci_bus_add_device(dev);
+		bound = ktime_get();
 		trace_adopt_function(number, devfn, ktime_to_ns(ktime_sub(scanned, start)),
-				     ktime_to_ns(ktime_sub(ktime_get(), scanned)));
+				     ktime_to_ns(ktime_sub(bound, scanned)));
 		pci_info(dev, "adopted: scan %lld us, bind %lld us\n", ktime_us_delta(scanned, start),
-			 ktime_us_delta(ktime_get(), scanned));
+			 ktime_us_delta(bound, scanned));
 	}
 	pci_unlock_rescan_remove();
 	return dev ? 0 : -ENODEV;

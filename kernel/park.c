@@ -33,8 +33,7 @@
 
 struct stay {
 	struct twin_instance *instance;
-	struct twin_pci_function functions[TWINKERNEL_PARK_MAX_FUNCTIONS];
-	u32 function_count;
+	struct twin_pci_set functions;
 	struct cpumask others;	/* to be reset at the end */
 	u64 patience;	/* TSC cycles */
 	u32 end;
@@ -90,12 +89,6 @@ static void reset_others(struct stay *stay)
 			twin_cpu_stop(apic_id, stay->instance->slot->low_start);
 }
 
-static void quiesce(struct stay *stay)
-{
-	for (u32 i = 0; i < stay->function_count; i++)
-		twin_pci_quiesce(&stay->functions[i]);
-}
-
 static int stay_parked(void *data)
 {
 	struct stay *stay = data;
@@ -103,7 +96,7 @@ static int stay_parked(void *data)
 	struct twin_doze doze;
 	u64 start;
 
-	quiesce(stay);
+	twin_pci_quiesce_set(&stay->functions);
 	start = rdtsc_ordered();
 	twin_control_publish_parked(control);
 
@@ -112,19 +105,9 @@ static int stay_parked(void *data)
 	twin_doze_end(&doze);
 
 	reset_others(stay);
-	quiesce(stay);
+	twin_pci_quiesce_set(&stay->functions);
 	stay->cycles = rdtsc_ordered() - start;
 	touch_nmi_watchdog();
-	return 0;
-}
-
-static int open_functions(struct stay *stay, const struct twinkernel_park *park)
-{
-	for (u32 i = 0; i < park->function_count; i++) {
-		if (twin_pci_open(&stay->functions[i], &park->functions[i]))
-			return -EINVAL;
-		stay->function_count++;
-	}
 	return 0;
 }
 
@@ -163,11 +146,11 @@ int twin_park(struct twinkernel_park *park)
 	stay->instance = instance;
 	stay->patience = (u64)tsc_khz * park->patience_ms;
 	choose_others(stay);
-	err = open_functions(stay, park);
+	err = twin_pci_open_set(&stay->functions, park->functions, park->function_count);
 	if (err)
 		goto out_close;
 
-	trace_park(instance->id, stay->function_count);
+	trace_park(instance->id, stay->functions.count);
 	/* Jiffies will jump: a grace period that began before must not look like a stall. */
 	suppress = READ_ONCE(rcu_cpu_stall_suppress);
 	WRITE_ONCE(rcu_cpu_stall_suppress, 1);
@@ -186,8 +169,7 @@ int twin_park(struct twinkernel_park *park)
 		park->end);
 	twin_instance_forget(instance);
 out_close:
-	for (u32 i = 0; i < stay->function_count; i++)
-		twin_pci_close(&stay->functions[i]);
+	twin_pci_close_set(&stay->functions);
 out:
 	mutex_unlock(&twin_lock);
 	kfree(stay);

@@ -52,3 +52,32 @@ void twin_pci_quiesce(const struct twin_pci_function *function)
 		writew(command & ~PCI_COMMAND_MASTER, function->config + PCI_COMMAND);
 	readw(function->config + PCI_COMMAND);	/* posted writes have arrived */
 }
+
+/**
+ * twin_pci_open_set() - map the configuration spaces of several functions
+ * @set: out; zeroed by the caller
+ * @where: which
+ * @count: at most TWINKERNEL_PARK_MAX_FUNCTIONS
+ *
+ * Return: 0, -EINVAL when one of them cannot be opened; those before it are, until twin_pci_close_set().
+ */
+int twin_pci_open_set(struct twin_pci_set *set, const struct twinkernel_function *where, u32 count)
+{
+	for (; set->count < count; set->count++)
+		if (twin_pci_open(&set->functions[set->count], &where[set->count]))
+			return -EINVAL;
+	return 0;
+}
+
+void twin_pci_close_set(struct twin_pci_set *set)
+{
+	while (set->count)
+		twin_pci_close(&set->functions[--set->count]);
+}
+
+/** twin_pci_quiesce_set() - twin_pci_quiesce() each; any context */
+void twin_pci_quiesce_set(const struct twin_pci_set *set)
+{
+	for (u32 i = 0; i < set->count; i++)
+		twin_pci_quiesce(&set->functions[i]);
+}

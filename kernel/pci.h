@@ -22,4 +22,14 @@ int twin_pci_open(struct twin_pci_function *function, const struct twinkernel_fu
 void twin_pci_close(struct twin_pci_function *function);
 void twin_pci_quiesce(const struct twin_pci_function *function);
 
+/** struct twin_pci_set - the functions that move together; @count of them are open */
+struct twin_pci_set {
+	struct twin_pci_function functions[TWINKERNEL_PARK_MAX_FUNCTIONS];
+	u32 count;
+};
+
+int twin_pci_open_set(struct twin_pci_set *set, const struct twinkernel_function *where, u32 count);
+void twin_pci_close_set(struct twin_pci_set *set);
+void twin_pci_quiesce_set(const struct twin_pci_set *set);
+
 #endif

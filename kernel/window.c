@@ -81,6 +81,15 @@ void twin_window_clear(u64 start)
 	memset(phys_to_virt(start), 0, TWIN_WINDOW_BYTES);
 }
 
+/* Only then is a search worth it: where all of that memory is reserved, it would empty the DMA zone for nothing. */
+static bool allocator_has_any(void)
+{
+	for (u64 start = twin_window_next(0); start; start = twin_window_next(start))
+		if (twin_machine_has(start, TWIN_WINDOW_BYTES) && !pages_reserved(start))
+			return true;
+	return false;
+}
+
 /**
  * twin_window_allocate() - a window out of this kernel's allocator
  * @pages: out, for twin_window_return()
@@ -97,7 +106,7 @@ u64 twin_window_allocate(struct page **pages)
 	u64 found = 0;
 
 	static_assert(TWIN_WINDOW_BYTES == PAGE_SIZE << TWIN_WINDOW_ORDER);
-	while (!found) {
+	while (!found && allocator_has_any()) {
 		page = alloc_pages(GFP_KERNEL | GFP_DMA | __GFP_NORETRY | __GFP_NOWARN, TWIN_WINDOW_ORDER);
 		if (!page)
 			break;
