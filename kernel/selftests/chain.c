@@ -44,11 +44,7 @@ static void takes_all_and_goes_on(const char *name)
 	long round = parameter("twintest.round=", 0), rounds = parameter("twintest.rounds=", 3), memory;
 	long reference = parameter("twintest.memory=", 0);
 
-	get_ready();
-	answer();
-	take_card();
-	commit();
-	take_memory();
+	own_all();
 	memory = meminfo_kib("MemTotal:");
 	/* What is left of the boot differs a little with where the slot lies; a block is 128 MiB. */
 	check(!reference || labs(memory - reference) < 4096, "round %ld: %ld KiB of memory, the second kernel had %ld", round,

@@ -33,11 +33,7 @@ static void ends(const char *name)
 static void takes_all(const char *name)
 {
 	(void)name;
-	get_ready();
-	answer();
-	take_card();
-	commit();
-	take_memory();
+	own_all();
 	use_memory();
 }
 SCENARIO(handover, ends, takes_all);
@@ -56,9 +52,7 @@ static void goes_on(const char *name)
 static void panics(const char *name)
 {
 	(void)name;
-	get_ready();
-	answer();
-	take_card();
+	take_over();
 	write_file("/proc/sysrq-trigger", "c");
 }
 SCENARIO(panic, goes_on, panics);
@@ -66,9 +60,7 @@ SCENARIO(panic, goes_on, panics);
 static void hangs(const char *name)
 {
 	(void)name;
-	get_ready();
-	answer();
-	take_card();
+	take_over();
 	system("insmod /m/hang.ko");
 	check(false, "this kernel was to hang");
 }
@@ -80,9 +72,7 @@ static void scribbles(const char *name)
 	char command[128];
 
 	(void)name;
-	get_ready();
-	answer();
-	take_card();
+	take_over();
 	query_machine(&machine);
 	snprintf(command, sizeof(command), "insmod /m/scribble.ko start=%#llx bytes=%u", machine.query.control,
 		 TWINKERNEL_CONTROL_BYTES);
@@ -128,11 +118,7 @@ static void panics_armed(const char *name)
 static void takes_over(const char *name)
 {
 	(void)name;
-	get_ready();
-	answer();
-	take_card();
-	commit();
-	take_memory();
+	own_all();
 }
 SCENARIO(failover, panics_armed, takes_over);
 
@@ -141,9 +127,7 @@ static void gives_back(const char *name)
 	struct twinkernel_return back = { .size = sizeof(back) };
 
 	(void)name;
-	get_ready();
-	answer();
-	take_card();
+	take_over();
 	ioctl(device, TWINKERNEL_IOC_RETURN, &back);
 	check(false, "the old kernel has not taken over (%m)");
 }

@@ -112,8 +112,6 @@ static void looks(const char *name)
 static void waits(const char *name)
 {
 	(void)name;
-	get_ready();
-	for (;;)
-		pause();
+	stay_ready();
 }
 SCENARIO(inspect, looks, waits);

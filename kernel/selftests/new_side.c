@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "twintest.h"
 
-void answer(void)
+static void answer(void)
 {
 	char text[64] = "";
 	struct twinkernel_message in = {
@@ -27,7 +27,7 @@ void answer(void)
 	must(!ioctl(device, TWINKERNEL_IOC_SEND, &out), "answer it (%m)");
 }
 
-void take_card(void)
+static void take_card(void)
 {
 	struct twinkernel_wait_parked wait = { .size = sizeof(wait), .timeout_ms = 60000 };
 	struct twinkernel_adopt_function adopt = { .size = sizeof(adopt), .function = { .bus = 0, .devfn = 3 << 3 } };
@@ -57,7 +57,7 @@ void take_card(void)
 	check(ioctl(device, TWINKERNEL_IOC_ADOPT_FUNCTION, &adopt) && errno == EEXIST, "adopting it twice");
 }
 
-void take_memory(void)
+static void take_memory(void)
 {
 	struct machine machine;
 	uint64_t missing = 0;
@@ -126,7 +126,7 @@ void use_memory(void)
 	umount("/fill");
 }
 
-void commit(void)
+static void commit(void)
 {
 	struct twinkernel_commit commit = { .size = sizeof(commit) };
 	struct twinkernel_adopt_memory early = { .size = sizeof(early), .start = 0x100000, .bytes = 0x1000 };
@@ -154,4 +154,28 @@ void get_ready(void)
 	check(ioctl(device, TWINKERNEL_IOC_COMMIT, &early) && errno == EAGAIN, "no commit before the park");
 	check(!write_file("/sys/devices/system/cpu/cpu1/online", "1"), "the old kernel's CPU refuses to go online here");
 	must(!ioctl(device, TWINKERNEL_IOC_READY, &ready), "ready (%m)");
+}
+
+/** Ready, and so until this kernel is stopped. */
+void stay_ready(void)
+{
+	get_ready();
+	for (;;)
+		pause();
+}
+
+/** Through the cut-over: the old kernel has parked, its card and its address are here. */
+void take_over(void)
+{
+	get_ready();
+	answer();
+	take_card();
+}
+
+/** Through the commit: the old kernel has ended. */
+void own_all(void)
+{
+	take_over();
+	commit();
+	take_memory();
 }

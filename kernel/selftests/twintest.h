@@ -67,10 +67,9 @@ int patience(void);
 
 /* new_side.c: what the launched kernel's agent does. */
 void get_ready(void);
-void answer(void);
-void take_card(void);
-void commit(void);
-void take_memory(void);
+void stay_ready(void) __attribute__((noreturn));
+void take_over(void);
+void own_all(void);
 void use_memory(void);
 
 /*
