@@ -150,7 +150,7 @@ int twin_launch(struct twinkernel_launch *launch)
 	if (twin_machine.ipi_shorthand)
 		goto out;
 	err = -EBUSY;
-	if (slot->instance || atomic_read(&slot->mappings))
+	if (twin_slot_busy(slot))
 		goto out;
 	err = is_text(launch->image_id, sizeof(launch->image_id)) ? check_addresses(slot, launch) : -EINVAL;
 	if (err)

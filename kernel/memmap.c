@@ -140,6 +140,21 @@ bool twin_memmap_is_ram(u64 start, u64 bytes)
 	return next_ram(start, &ram) && ram.start == start && ram.end >= start + bytes;
 }
 
+static int surrounds(struct resource *res, void *data)
+{
+	const struct span *span = data;
+
+	return res->start <= span->start && res->end + 1 >= span->end;
+}
+
+/** twin_memmap_is_crash_region() - does all of a span lie in what crashkernel= took from this kernel? */
+bool twin_memmap_is_crash_region(u64 start, u64 bytes)
+{
+	struct span span = { start, start + bytes };
+
+	return walk_iomem_res_desc(IORES_DESC_CRASH_KERNEL, RAM_FLAGS, span.start, span.end - 1, &span, surrounds) == 1;
+}
+
 static void hold(u64 start, u64 end)
 {
 	if (start >= end || held_count == ARRAY_SIZE(held))

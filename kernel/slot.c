@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Slots. Claimed from memory blocks that are offline, or from a range that was reserved at boot and named
- * by the module's parameter. While a slot is claimed its blocks refuse to go online, and the module stays.
+ * Slots. Claimed from memory blocks that are offline, from a range that was reserved at boot and named
+ * by the module's parameter, or from the region of the crash kernel. While a slot is claimed its blocks refuse
+ * to go online, and the module stays.
  */
 #include "twin.h"
 #include <linux/ioport.h>
+#include <linux/kexec.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
@@ -82,6 +84,19 @@ bool twin_slot_overlaps(u64 start, u64 bytes)
 	return false;
 }
 
+/* This kernel's panic would jump into it, over whatever the slot holds by then. */
+static bool crash_kernel_in(u32 flags)
+{
+	return (flags & TWINKERNEL_SLOT_CRASH_KERNEL) && kexec_crash_loaded();
+}
+
+/** twin_slot_busy() - must the slot be left alone? Something runs in it, maps it, or is to be jumped into by a panic */
+bool twin_slot_busy(const struct twin_slot *slot)
+{
+	lockdep_assert_held(&twin_lock);
+	return slot->instance || atomic_read(&slot->mappings) || crash_kernel_in(slot->flags);
+}
+
 static bool any_online(u64 start, u64 bytes)
 {
 	for (u64 at = start; at < start + bytes; at += (u64)PAGES_PER_SECTION << PAGE_SHIFT)
@@ -121,6 +136,10 @@ static int claimable(u64 start, u64 bytes, u32 *flags)
 	if (boot_reserved(start, bytes)) {
 		*flags |= TWINKERNEL_SLOT_BOOT_RESERVED;
 		return 0;
+	}
+	if (twin_memmap_is_crash_region(start, bytes)) {
+		*flags |= TWINKERNEL_SLOT_CRASH_KERNEL;
+		return crash_kernel_in(*flags) ? -EBUSY : 0;
 	}
 	if (any_online(start, bytes))
 		return -EBUSY;

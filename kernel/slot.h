@@ -41,6 +41,7 @@ bool twin_slot_reserved(unsigned int index, u64 *start, u64 *bytes);
 struct twin_slot *twin_slot_find(u32 id);
 bool twin_slot_has(const struct twin_slot *slot, u64 start, u64 bytes);
 bool twin_slot_overlaps(u64 start, u64 bytes);
+bool twin_slot_busy(const struct twin_slot *slot);
 
 bool twin_slot_look(u32 id, struct twinkernel_slot *view);
 

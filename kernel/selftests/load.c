@@ -8,12 +8,18 @@
 #include <unistd.h>
 #include "twintest.h"
 
-#define TABLES_BYTES	0x100000	/* at the end of the slot, out of the new kernel's RAM */
 
 bool hands_on;
 bool other_console_taken;
-static uint64_t slot_start;
+static uint64_t slot_start;	/* of what is mapped */
 static uint8_t *slot;
+
+static void map_slot(uint64_t start, uint64_t bytes)
+{
+	slot = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, device, start);
+	must(slot != MAP_FAILED, "map the slot (%m)");
+	slot_start = start;
+}
 
 static uint8_t *at(uint64_t address)
 {
@@ -241,6 +247,13 @@ static const char *free_console(void)
 	       "console=ttyS1,115200 earlyprintk=serial,ttyS1,115200 reserve=0x3f8,8,0x3e8,8,0x2e8,8";
 }
 
+void twin_options(char *to, size_t room, const struct machine *machine, uint64_t control)
+{
+	snprintf(to, room,
+		 "%s nokaslr maxcpus=1 noreplace-smp no_ipi_broadcast=1 tsc_early_khz=%u tsc=reliable pci=off panic=0 twinkernel.control=0x%llx",
+		 free_console(), machine->query.tsc_khz, (unsigned long long)control);
+}
+
 void load(const struct twinkernel_claim_slot *claim, const struct machine *machine, const char *kernel,
 	  const char *initrd, const char *options, struct loaded *out)
 {
@@ -251,17 +264,14 @@ void load(const struct twinkernel_claim_slot *claim, const struct machine *machi
 	size_t bytes;
 	int fd;
 
-	slot = mmap(NULL, claim->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, device, claim->start);
-	must(slot != MAP_FAILED, "map the slot (%m)");
-	slot_start = claim->start;
-
+	map_slot(claim->start, claim->bytes);
 	fd = open(kernel, O_RDONLY | O_CLOEXEC);
 	must(fd >= 0 && read(fd, header, sizeof(header)) == sizeof(header), "open %s", kernel);
 	close(fd);
 	must(!stat(initrd, &initrd_stat) && !stat(kernel, &kernel_stat), "find %s", initrd);
 
 	*out = (struct loaded){ .entry = code + 0x200, .page_table = claim->start + 0x1000,
-				.boot_params = claim->start + 0x10000, .control = tables + 0x80000 };
+				.boot_params = claim->start + 0x10000, .control = tables + CONTROL_IN_TABLES };
 	boot_params = at(out->boot_params);
 	setup_data = claim->start + 0x30000;
 	ramdisk = (tables - 0x100000 - (hands_on ? 2 * initrd_stat.st_size + kernel_stat.st_size : initrd_stat.st_size)) & ~0xfffULL;
@@ -285,8 +295,19 @@ void load(const struct twinkernel_claim_slot *claim, const struct machine *machi
 	hold_back_partial_blocks(machine, claim->start + claim->bytes);
 	write_identity_map(out->page_table);
 	write_acpi(tables, machine);
-	snprintf((char *)at(command_line), 2048,
-		 "%s nokaslr maxcpus=1 noreplace-smp no_ipi_broadcast=1 tsc_early_khz=%u tsc=reliable pci=off panic=0 twinkernel.control=0x%llx %s",
-		 free_console(), machine->query.tsc_khz, (unsigned long long)out->control, options);
+	twin_options((char *)at(command_line), 2048, machine, out->control);
+	strcat(strcat((char *)at(command_line), " "), options);
 	must(!munmap(slot, claim->bytes), "unmap the slot");
+}
+
+void load_tables(const struct twinkernel_claim_slot *claim, const struct machine *machine, struct loaded *out)
+{
+	uint64_t tables = claim->start + claim->bytes - TABLES_BYTES;
+
+	map_slot(tables, TABLES_BYTES);
+	memset(slot, 0, TABLES_BYTES);
+	out->page_table = tables + 0x40000;
+	write_identity_map(out->page_table);
+	write_acpi(tables, machine);
+	must(!munmap(slot, TABLES_BYTES), "unmap the tables");
 }

@@ -12,6 +12,7 @@
 #   fuzz      random requests from two processes; A is whole and silent (A_OPTIONS=twintest.seed=N repeats one)
 #   inspect   sysfs, uevents and tracepoints tell what is there
 #   errors    every refusal the UAPI documents
+#   kexec_launch  a kernel that kexec -p put into the crash kernel's region is launched through its purgatory
 # Environment: A, B: kernel directories (boot/, lib/modules/<release>, lib/modules), MODULE_DIR/<release> with twinkernel.ko and tests/*.ko,
 #   A_RELEASE, B_RELEASE, MODULE_DIR, OUT (scratch, kept), LIMIT (seconds), PATIENCE (ms), ACCEL, QEMU_OPTIONS.
 # Prints the TAP lines of both kernels; exit code 0 when all are ok and no console shows a kernel complaint.
@@ -39,14 +40,24 @@ root() { # directory, kernel directory, release
 	cp "$here/init" "$1/init"
 	chmod +x "$1/init"
 }
+program() { # directory, program: with the libraries that it names
+	local path
+	path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$2") || { echo "$2 is missing: run eng/deps" >&2; exit 2; }
+	cp "$path" "$1/bin/"
+	ldd "$path" | grep -o '/[^ ]*' | while read -r path; do cp --parents -L "$path" "$1"; done
+}
 pack() { (cd "$1" && find . | cpio -o -H newc 2>/dev/null | gzip -1); }
 
 case $scenario in
 several) CPUS=${CPUS:-3} ;;
+kexec_launch) A_OPTIONS="crashkernel=256M@512M ${A_OPTIONS:-}" ;;
 esac
 rm -rf "$OUT/a" "$OUT/b"
 root "$OUT/b" "$B" "$B_RELEASE"
 root "$OUT/a" "$A" "$A_RELEASE"
+case $scenario in
+kexec_launch) program "$OUT/a" kexec ;;
+esac
 cp "$B/boot/vmlinuz-$B_RELEASE" "$OUT/a/next/vmlinuz"
 pack "$OUT/b" > "$OUT/a/next/initrd"
 pack "$OUT/a" > "$OUT/a.img"

@@ -30,6 +30,8 @@ struct machine {
 void query_machine(struct machine *machine);
 
 /* load.c: what BootImage does in the product, just enough for a test. */
+#define TABLES_BYTES		0x100000	/* at the end of the slot, out of the new kernel's RAM: the RSDP comes first */
+#define CONTROL_IN_TABLES	0x80000
 struct loaded {
 	uint64_t entry, boot_params, page_table, control;
 };
@@ -37,6 +39,8 @@ extern bool hands_on;			/* the loaded initramfs also holds /next/vmlinuz and /ne
 extern bool other_console_taken;	/* the first load of two has the second serial port */
 void load(const struct twinkernel_claim_slot *slot, const struct machine *machine, const char *kernel,
 	  const char *initrd, const char *options, struct loaded *out);
+void load_tables(const struct twinkernel_claim_slot *slot, const struct machine *machine, struct loaded *out);
+void twin_options(char *to, size_t room, const struct machine *machine, uint64_t control);
 
 /* network.c */
 bool network_up(const char *address, int timeout_ms);
@@ -77,7 +81,7 @@ void use_memory(void);
  * test with a verdict; one whose end is the other kernel's must not return.
  */
 struct scenario {
-	const char *name;	/* lower case letters */
+	const char *name;	/* lower case letters and _ */
 	void (*in_old)(const char *name);
 	void (*in_new)(const char *name);
 };

@@ -87,16 +87,18 @@ struct twinkernel_query {
 /* ---- slots ---------------------------------------------------------------------------------- */
 
 #define TWINKERNEL_SLOT_BOOT_RESERVED	(1u << 0)	/* out: the slot lies in a range reserved at boot (module parameter) */
+#define TWINKERNEL_SLOT_CRASH_KERNEL	(1u << 1)	/* out: the slot lies in this kernel's crash kernel region (crashkernel=) */
 
 /*
  * TWINKERNEL_IOC_CLAIM_SLOT: take [@start, @start + @bytes) as a slot. Every page of it must be out of
- * this kernel's use: offline memory blocks, or a range named by the module's parameter
- * "reserved=SIZE@START". While a slot is claimed, its memory blocks refuse to go online.
+ * this kernel's use: offline memory blocks, a range named by the module's parameter
+ * "reserved=SIZE@START", or the region that crashkernel= set aside while no crash kernel is loaded there.
+ * While a slot is claimed, its memory blocks refuse to go online.
  *
  * Returns 0 and fills @slot, @flags, @low_start and @low_size (a window below 1 MiB for the instance's
  * AP trampoline that no kernel uses), or
  *   -EINVAL   not aligned to the memory block size, empty, wraps, or beyond the machine's memory
- *   -EBUSY    some of it is online memory of this kernel
+ *   -EBUSY    some of it is online memory of this kernel, or a crash kernel is loaded in it
  *   -EEXIST   overlaps a slot that is claimed already
  *   -ENOSPC   no free window below 1 MiB
  *   -ENXIO    not memory, or memory this kernel does not own
@@ -157,7 +159,8 @@ struct twinkernel_slots {
  *
  * Returns 0 and @instance when the CPU has left the trampoline, or
  *   -ENOENT   unknown slot or CPU
- *   -EBUSY    the CPU is online or belongs to an instance, the slot runs one already, or is mapped
+ *   -EBUSY    the CPU is online or belongs to an instance, the slot runs one already, or is mapped; a crash
+ *             kernel is loaded in it (kexec -p -u first: what was loaded stays where it is)
  *   -EINVAL   an address lies outside the slot or is not aligned (page: @page_table, @boot_params,
  *             @control), or @control does not leave TWINKERNEL_CONTROL_BYTES inside the slot; @image_id is no
  *             text of printable ASCII that ends within its member
