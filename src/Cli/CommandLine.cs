@@ -45,6 +45,7 @@ internal static class CommandLine
         {
             new Command("hosts", "Machines that run guests") { HostsList.Create(verb) },
             new Command("guests", "Virtual machines whose kernels are upgraded") { GuestsList.Create(verb) },
+            new Command("guest", "One guest") { GuestInspect.Create(verb) },
             new Command("images", "Kernels that guests can be brought to") { ImagesList.Create(verb) },
             new Command("upgrade", "Upgrades of guests")
             {

@@ -10,7 +10,7 @@ namespace TwinKernel.Fleet.Coordinator;
 
 /// <summary>What an operator asks, over gRPC; each call is the use case of the same name.</summary>
 public sealed class FleetService(
-    ListHosts hosts, ListGuests guests, ListImages images, StartUpgrade start, ReadUpgrades read)
+    ListHosts hosts, ListGuests guests, InspectGuest inspect, ListImages images, StartUpgrade start, ReadUpgrades read)
     : Wire.Fleet.FleetBase
 {
     public override Task<Wire.ListHostsResponse> ListHosts(Wire.ListHostsRequest request, ServerCallContext context) =>
@@ -18,6 +18,9 @@ public sealed class FleetService(
 
     public override Task<Wire.ListGuestsResponse> ListGuests(Wire.ListGuestsRequest request, ServerCallContext context) =>
         DatabaseAway.Tell(() => guests.HandleAsync(request, context.CancellationToken));
+
+    public override Task<Wire.InspectGuestResponse> InspectGuest(Wire.InspectGuestRequest request, ServerCallContext context) =>
+        DatabaseAway.Tell(() => inspect.HandleAsync(request, context.CancellationToken));
 
     public override Task<Wire.ListImagesResponse> ListImages(Wire.ListImagesRequest request, ServerCallContext context) =>
         DatabaseAway.Tell(() => images.HandleAsync(context.CancellationToken));

@@ -51,7 +51,7 @@ builder.Services
     .AddSingleton<INetworkStack>(stack)
     .AddSingleton(provider => AgentStartup.OpenDevice(options, files, provider.GetRequiredService<ILogger<AgentStartup>>()))
     .AddSingleton<CpuSwitch>().AddSingleton<MemoryBlocks>()
-    .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>()
+    .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>().AddSingleton<InspectionReader>()
     .AddSingleton<UpgradeJournal>()
     .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<QuietConsole>().AddSingleton<Standby>()
     .AddSingleton<StepRunner>().AddSingleton<GiveBack>()

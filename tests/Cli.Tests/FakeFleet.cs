@@ -67,6 +67,8 @@ internal sealed class FakeFleet : IAsyncDisposable
 
         public ListGuestsResponse Guests { get; set; } = new();
 
+        public InspectGuestResponse Inspected { get; set; } = new();
+
         public ListImagesResponse Images { get; set; } = new();
 
         public ListUpgradesResponse Upgrades { get; set; } = new();
@@ -109,6 +111,8 @@ internal sealed class FakeFleet : IAsyncDisposable
         public override Task<ListHostsResponse> ListHosts(ListHostsRequest request, ServerCallContext context) => AnswerAsync(request, script.Hosts, context);
 
         public override Task<ListGuestsResponse> ListGuests(ListGuestsRequest request, ServerCallContext context) => AnswerAsync(request, script.Guests, context);
+
+        public override Task<InspectGuestResponse> InspectGuest(InspectGuestRequest request, ServerCallContext context) => AnswerAsync(request, script.Inspected, context);
 
         public override Task<ListImagesResponse> ListImages(ListImagesRequest request, ServerCallContext context) => AnswerAsync(request, script.Images, context);
 

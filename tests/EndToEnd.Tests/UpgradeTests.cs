@@ -1,6 +1,7 @@
 using System.Globalization;
 using Npgsql;
 using TwinKernel.Fleet.Contracts.Fleet;
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.EndToEnd.Tests;
@@ -40,6 +41,13 @@ public sealed class UpgradeTests(FleetFixture fleet)
         Guest after = await host.GuestAsync();
         after.KernelRelease.ShouldBe(upgrade.KernelReleaseAfter);
         after.Image.ShouldBe(upgrade.Image);
+        (exitCode, output, error) = await fleet.CliAsync("guest", "inspect", after.Name, "--host", host.Name, "--json");
+        exitCode.ShouldBe(0, output + error);
+        Inspection inspection = InspectGuestResponse.Parser.ParseJson(output).Inspection;
+        inspection.Status.BootId.ShouldBe(upgrade.BootIdAfter);
+        inspection.Cpus.Select(cpu => cpu.Owner).ShouldBe(["this kernel", "this kernel"]);
+        inspection.Functions.ShouldContain(function => function.NetworkInterface == inspection.Status.NetworkInterface && function.Driver == "virtio-pci");
+        inspection.Slots.ShouldBeEmpty();
         (await UdpEcho.AskAsync(after.Address)).ShouldBe(upgrade.BootIdAfter);
     }
 

@@ -41,5 +41,24 @@ internal static class Units
     /// <summary>Enough of a digest to name the image again.</summary>
     public static string Digest(string digest) => digest.Length > 19 ? digest[..19] : digest;
 
+    /// <summary>As the kernel lists numbers: 0-3,5.</summary>
+    public static string Ranges(IEnumerable<uint> numbers)
+    {
+        var runs = new List<(uint First, uint Last)>();
+        foreach (var number in numbers.Order())
+        {
+            if (runs.Count > 0 && runs[^1].Last + 1 == number)
+            {
+                runs[^1] = (runs[^1].First, number);
+            }
+            else
+            {
+                runs.Add((number, number));
+            }
+        }
+
+        return string.Join(',', runs.Select(run => run.First == run.Last ? $"{run.First}" : $"{run.First}-{run.Last}"));
+    }
+
     private static string Number(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -9,6 +9,6 @@ public static class QueueNames
     /// <summary>Heartbeats, for any coordinator.</summary>
     public const string CoordinatorHosts = "twinfleet.coordinator.hosts";
 
-    /// <summary>The queue of one host agent; <see cref="ExecuteStep"/> is sent to it.</summary>
+    /// <summary>The queue of one host agent; <see cref="ExecuteStep"/> and <see cref="InspectGuest"/> are sent to it.</summary>
     public static string Host(string host) => $"twinfleet.host.{host}";
 }

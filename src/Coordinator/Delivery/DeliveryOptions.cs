@@ -22,6 +22,9 @@ public sealed record DeliveryOptions
     /// <summary>How long the broker may take to confirm a command: 100 ms to 1 min, default 5 s.</summary>
     public TimeSpan ConfirmWithin { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long a host's agent may take to answer a question about a guest: 100 ms to 1 min, default 10 s.</summary>
+    public TimeSpan AnswerWithin { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Commands sent in one go, of different upgrades: 1 to 1,000, default 50.</summary>
     public int BatchSize { get; init; } = 50;
 
@@ -44,6 +47,7 @@ public sealed class DeliveryOptionsValidator : IValidateOptions<DeliveryOptions>
         InRange("WatchInterval", options.WatchInterval, tick, TimeSpan.FromMinutes(1));
         InRange("CatchUp", options.CatchUp, TimeSpan.Zero, TimeSpan.FromMinutes(10));
         InRange("ConfirmWithin", options.ConfirmWithin, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
+        InRange("AnswerWithin", options.AnswerWithin, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
         InRange("Keep", options.Keep, TimeSpan.FromHours(1), TimeSpan.FromDays(3650));
         if (options.BatchSize is < 1 or > 1000)
         {

@@ -11,6 +11,7 @@ internal static class HostServices
         builder.Services.AddSingleton<RecordHeartbeat>();
         builder.Services.AddSingleton<ListHosts>();
         builder.Services.AddSingleton<ListGuests>();
+        builder.Services.AddSingleton<InspectGuest>();
         builder.Services.AddSingleton<ListImages>();
         return builder;
     }

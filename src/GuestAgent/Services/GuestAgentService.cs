@@ -12,7 +12,7 @@ internal sealed record Steps(
     Preflight Preflight, Reserve Reserve, Load Load, Start Start, AwaitStandby AwaitStandby, Transfer Transfer, CutOver CutOver, Commit Commit, RollBack RollBack);
 
 /// <summary>gRPC in, steps out: no decision is made here but which status an exception becomes.</summary>
-internal sealed class GuestAgentService(StatusReader status, StepRunner runner, Steps steps, Standby standby, KernelIdentity identity, TimeProvider time)
+internal sealed class GuestAgentService(StatusReader status, InspectionReader inspection, StepRunner runner, Steps steps, Standby standby, KernelIdentity identity, TimeProvider time)
     : Wire.GuestAgent.GuestAgentBase
 {
     /// <summary>Kept back from a caller's deadline, so that the answer with its reason arrives before it.</summary>
@@ -20,6 +20,8 @@ internal sealed class GuestAgentService(StatusReader status, StepRunner runner, 
     private static readonly TimeSpan LongestStandby = TimeSpan.FromMinutes(5);
 
     public override Task<Wire.Status> GetStatus(Wire.StatusRequest request, ServerCallContext context) => Task.FromResult(status.Read());
+
+    public override Task<Wire.Inspection> Inspect(Wire.InspectRequest request, ServerCallContext context) => Task.FromResult(inspection.Read());
 
     public override async Task<Wire.PreflightReport> Preflight(Wire.PreflightRequest request, ServerCallContext context)
     {

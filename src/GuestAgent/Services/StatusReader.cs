@@ -57,6 +57,9 @@ public sealed class StatusReader(ITwinKernelDevice device, UpgradeJournal journa
                 Cpus = { machine.Cpus.Where(cpu => cpu.Instance == instance.Id).Select(cpu => cpu.Number) },
                 SlotStart = slot.Start,
                 SlotBytes = slot.Bytes,
+                Slot = instance.Slot,
+                ImageId = files.TryRead($"/sys/kernel/twinkernel/instances/{instance.Id}/image_id") ?? "",
+                Beat = instance.Beat,
                 BeatAgeNs = (ulong)(instance.BeatAge.Ticks * TimeSpan.NanosecondsPerTick),
             });
         }

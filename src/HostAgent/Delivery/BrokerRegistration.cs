@@ -18,6 +18,7 @@ internal static class BrokerRegistration
         {
             bus.DisableUsageTelemetry();
             bus.AddConsumer<ExecuteStepConsumer>();
+            bus.AddConsumer<InspectGuestConsumer>();
             bus.UsingRabbitMq((context, rabbit) =>
             {
                 rabbit.Host(new Uri(context.GetRequiredService<IOptions<BrokerOptions>>().Value.Uri), "twinfleet host agent", _ => { });
@@ -30,6 +31,7 @@ internal static class BrokerRegistration
                     endpoint.UseMessageRetry(retry => retry.Intervals(
                         TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(10)));
                     endpoint.ConfigureConsumer<ExecuteStepConsumer>(context);
+                    endpoint.ConfigureConsumer<InspectGuestConsumer>(context);
                 });
             });
         });

@@ -48,25 +48,36 @@ internal sealed class GuestConnection : IDisposable
         return await connection.StatusAsync(timeout, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Asks once who has what in the guest, over a connection of its own.</summary>
+    /// <exception cref="RpcException">It did not answer in time, or refuses the token.</exception>
+    public static async Task<Inspection> InspectAsync(MachineEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using GuestConnection connection = new(endpoint);
+        return await connection.AskAsync(options => connection.Client.InspectAsync(new InspectRequest(), options), timeout, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Asks once, over this connection.</summary>
     /// <exception cref="RpcException">It did not answer in time, or refuses the token.</exception>
-    public async Task<GuestStatus> StatusAsync(TimeSpan timeout, CancellationToken cancellationToken)
-    {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Endpoint.Gone);
-        limit.CancelAfter(timeout);
-        try
-        {
-            return await Client.GetStatusAsync(new StatusRequest(), Options(null, limit.Token)).ResponseAsync.ConfigureAwait(false);
-        }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && limit.IsCancellationRequested && e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
-        {
-            throw new RpcException(new global::Grpc.Core.Status(StatusCode.Unavailable, Endpoint.Gone.IsCancellationRequested ? "the machine has ended" : $"no answer within {timeout}"));
-        }
-    }
+    public Task<GuestStatus> StatusAsync(TimeSpan timeout, CancellationToken cancellationToken) =>
+        AskAsync(options => Client.GetStatusAsync(new StatusRequest(), options), timeout, cancellationToken);
 
     public void Dispose()
     {
         _channel.Dispose();
         _handler.Dispose();
+    }
+
+    private async Task<T> AskAsync<T>(Func<CallOptions, AsyncUnaryCall<T>> call, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Endpoint.Gone);
+        limit.CancelAfter(timeout);
+        try
+        {
+            return await call(Options(null, limit.Token)).ResponseAsync.ConfigureAwait(false);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && limit.IsCancellationRequested && e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
+        {
+            throw new RpcException(new global::Grpc.Core.Status(StatusCode.Unavailable, Endpoint.Gone.IsCancellationRequested ? "the machine has ended" : $"no answer within {timeout}"));
+        }
     }
 }

@@ -34,6 +34,7 @@ internal sealed class TestHostAgent : IAsyncDisposable
                     Commands.Enqueue((context.MessageId!.Value, context.Message));
                     return (OnCommand ?? AnswerAsync)(context.Message);
                 });
+                queue.Handler<InspectGuest>(context => OnInspect?.Invoke(context.Message) is { } answer ? context.RespondAsync(answer) : Task.CompletedTask);
             });
         });
     }
@@ -49,6 +50,9 @@ internal sealed class TestHostAgent : IAsyncDisposable
 
     /// <summary>Instead of <see cref="AnswerAsync"/>.</summary>
     public Func<ExecuteStep, Task>? OnCommand { get; set; }
+
+    /// <summary>The answer to a question about a guest; absent or null: silence.</summary>
+    public Func<InspectGuest, GuestInspected?>? OnInspect { get; set; }
 
     public static async Task<TestHostAgent> StartAsync(Uri broker, string host, params string[] guests)
     {

@@ -40,6 +40,8 @@ internal sealed class Scenario : IDisposable
 
     public StatusReader Status { get; private set; } = null!;
 
+    public InspectionReader Inspection { get; private set; } = null!;
+
     /// <summary>Nothing of this guest is taken: all CPUs and blocks online, no slot, no instance.</summary>
     public void ShouldBeWhole()
     {
@@ -76,6 +78,7 @@ internal sealed class Scenario : IDisposable
             new RollBack(Device, Journal, giveBack));
         Standby = new Standby(Device, Journal, Guest, cpus, Network, new QuietConsole(Guest), Token, Runner, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, new KernelIdentity(Guest));
+        Inspection = new InspectionReader(Device, Guest, Network, Status);
     }
 
     public Task<StepOutcome> Preflight(string upgradeId = "u1", ulong epoch = 1) => Run(Wire.Step.Preflight, step =>

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
+using Grpc.Core;
 using MassTransit;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.HostAgent.Delivery;
 using TwinKernel.Fleet.HostAgent.Machines;
@@ -62,6 +64,17 @@ public sealed class BrokerTests(BrokerFixture servers)
             received.OfType<StepAccepted>().ShouldContain(a => a.Step == UpgradeStep.Reserve);
             guest.Calls.Count(c => c == "Reserve").ShouldBe(1);
 
+            GuestInspected known = await InspectAsync(sender, "g1");
+            (known.Host, known.Guest, known.Problem).ShouldBe(("h1", "g1", null));
+            Inspection inspection = Inspection.Parser.ParseFrom(known.Inspection);
+            inspection.Status.ShouldBe(guest.Status);
+            inspection.Cpus.ShouldHaveSingleItem().Owner.ShouldBe("instance 1");
+            GuestInspected unknown = await InspectAsync(sender, "g2");
+            (unknown.Inspection, unknown.Problem!.Contains("has no guest 'g2'", StringComparison.Ordinal)).ShouldBe((null, true));
+            guest.Before = (_, _) => throw new RpcException(new global::Grpc.Core.Status(StatusCode.Unavailable, "hangs"));
+            (await InspectAsync(sender, "g1")).Problem!.ShouldContain("console1.log");
+            guest.Before = (_, _) => Task.CompletedTask;
+
             await Eventually.Async(() => received.OfType<HostHeartbeat>().Count() >= 2);
             HostHeartbeat heartbeat = received.OfType<HostHeartbeat>().Last();
             (heartbeat.Host, heartbeat.Accelerator).ShouldBe(("h1", "tcg"));
@@ -86,6 +99,12 @@ public sealed class BrokerTests(BrokerFixture servers)
     {
         ISendEndpoint endpoint = await bus.GetSendEndpoint(new Uri($"queue:{QueueNames.Host("h1")}"));
         await endpoint.Send(command, TestContext.Current.CancellationToken);
+    }
+
+    private static async Task<GuestInspected> InspectAsync(IBus bus, string guest)
+    {
+        IRequestClient<InspectGuest> client = bus.CreateRequestClient<InspectGuest>(new Uri($"queue:{QueueNames.Host("h1")}"), TimeSpan.FromSeconds(30));
+        return (await client.GetResponse<GuestInspected>(new InspectGuest { Host = "h1", Guest = guest }, TestContext.Current.CancellationToken)).Message;
     }
 
     private static ExecuteStep Command(string digest) => new()

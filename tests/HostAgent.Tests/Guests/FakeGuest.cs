@@ -109,6 +109,12 @@ internal sealed class FakeGuestService(FakeGuest guest) : Contracts.Guest.GuestA
         return guest.Status;
     }
 
+    public override async Task<Inspection> Inspect(InspectRequest request, ServerCallContext context)
+    {
+        await EnterAsync("Inspect", context);
+        return new Inspection { Status = guest.Status, Cpus = { new Inspection.Types.Cpu { Number = 1, Owner = "instance 1" } } };
+    }
+
     public override async Task<PreflightReport> Preflight(PreflightRequest request, ServerCallContext context)
     {
         await EnterAsync("Preflight", context);

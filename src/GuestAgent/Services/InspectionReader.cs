@@ -1,0 +1,105 @@
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Machine;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
+
+namespace TwinKernel.Fleet.GuestAgent.Services;
+
+/// <summary>Who has what of the machine, for people: from the module's queries and sysfs. Takes no lock and waits for no step.</summary>
+internal sealed class InspectionReader(ITwinKernelDevice device, KernelFiles files, GuestNetwork network, StatusReader status)
+{
+    private const string Functions = "/sys/bus/pci/devices";
+    private const string ThisKernel = "this kernel";
+
+    public Wire.Inspection Read()
+    {
+        Wire.Inspection inspection = new() { Status = status.Read() };
+        AddFunctions(inspection);
+        try
+        {
+            MachineView machine = device.Query();
+            IReadOnlyList<ClaimedSlot> slots = device.Slots();
+            inspection.Cpus.Add(machine.Cpus.Select(cpu => new Wire.Inspection.Types.Cpu
+            {
+                Number = cpu.Number,
+                ApicId = cpu.ApicId,
+                Owner = cpu.Online ? ThisKernel : cpu.Instance != 0 ? $"instance {cpu.Instance}" : Elsewhere(machine),
+                MachineBoot = cpu.MachineBoot,
+            }));
+            inspection.Slots.Add(slots.Select(slot => new Wire.Inspection.Types.Slot
+            {
+                Id = slot.Id,
+                Start = slot.Start,
+                Bytes = slot.Bytes,
+                Window = slot.LowStart,
+                Instance = slot.Instance,
+                BootReserved = slot.BootReserved,
+            }));
+            inspection.Memory.Add(Memory(machine, slots));
+        }
+        catch (DeviceException error)
+        {
+            inspection.ModuleError = error.Message;
+        }
+
+        return inspection;
+    }
+
+    /// <summary>The machine's memory cut at the slots' ends: what lies in a slot is the slot's, whatever else it is.</summary>
+    internal static IEnumerable<Wire.Inspection.Types.Memory> Memory(MachineView machine, IReadOnlyList<ClaimedSlot> slots)
+    {
+        Wire.Inspection.Types.Memory? last = null;
+        foreach (MachineRange range in machine.Ranges.OrderBy(range => range.Start))
+        {
+            ulong[] cuts = [range.Start, .. slots.SelectMany(slot => new[] { slot.Start, slot.Start + slot.Bytes }).Where(at => at > range.Start && at < range.End).Order(), range.End];
+            foreach ((ulong start, ulong end) in cuts.Zip(cuts.Skip(1)))
+            {
+                string owner = Owner(machine, range, slots.FirstOrDefault(slot => slot.Start <= start && end <= slot.Start + slot.Bytes));
+                if (last is not null && last.Owner == owner && last.Start + last.Bytes == start)
+                {
+                    last.Bytes += end - start;
+                    continue;
+                }
+
+                if (last is not null)
+                {
+                    yield return last;
+                }
+
+                last = new Wire.Inspection.Types.Memory { Start = start, Bytes = end - start, Owner = owner };
+            }
+        }
+
+        if (last is not null)
+        {
+            yield return last;
+        }
+    }
+
+    private static string Owner(MachineView machine, MachineRange range, ClaimedSlot slot) => slot switch
+    {
+        { Id: not 0, Instance: not 0 } => $"instance {slot.Instance}",
+        { Id: not 0 } => $"slot {slot.Id}",
+        _ => range.Owned ? ThisKernel : range.Reserved ? "held back" : Elsewhere(machine),
+    };
+
+    private static string Elsewhere(MachineView machine) => machine.HasParent ? "parent" : "nobody";
+
+    private void AddFunctions(Wire.Inspection inspection)
+    {
+        Dictionary<PciFunction, string> interfaces = network.List().ToDictionary(found => found.Function, found => found.Name);
+        foreach (string address in files.List(Functions).Order(StringComparer.Ordinal))
+        {
+            if (PciFunction.TryParse(address, out PciFunction function))
+            {
+                inspection.Functions.Add(new Wire.Inspection.Types.Function
+                {
+                    Address = address,
+                    Class = files.TryRead($"{Functions}/{address}/class") ?? "",
+                    Driver = Path.GetFileName(files.Resolve($"{Functions}/{address}/driver")) ?? "",
+                    NetworkInterface = interfaces.GetValueOrDefault(function, ""),
+                    Owner = ThisKernel,
+                });
+            }
+        }
+    }
+}
