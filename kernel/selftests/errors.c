@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -194,6 +195,17 @@ static void only_in_an_instance(void)
 	REFUSED(ENOENT, SEND, "send without a parent", twinkernel_message);
 }
 
+/* Last: there is no way out of a lockdown but a reboot. */
+static void lockdown(void)
+{
+	int other;
+
+	must(!mount("securityfs", "/sys/kernel/security", "securityfs", 0, NULL) &&
+	     write_file("/sys/kernel/security/lockdown", "integrity"), "lock the kernel down (%m)");
+	other = open("/dev/twinkernel", O_RDWR | O_CLOEXEC);
+	check(other < 0 && errno == EPERM, "open under lockdown (%m)");
+}
+
 static void refuses(const char *name)
 {
 	long memory = meminfo_kib("MemTotal:");
@@ -211,6 +223,7 @@ static void refuses(const char *name)
 	instances(&claimed);
 	only_in_an_instance();
 	whole_again(&claimed, memory);
+	lockdown();
 }
 
 /* Its instance is stopped before it has booted. */

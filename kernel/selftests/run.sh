@@ -12,6 +12,8 @@
 #   fuzz      random requests from two processes; A is whole and silent (A_OPTIONS=twintest.seed=N repeats one)
 #   inspect   sysfs, uevents and tracepoints tell what is there
 #   errors    every refusal the UAPI documents
+#   reserved  a slot in memory reserved at boot; no window below 1 MiB holds A's own trampoline
+#   unprepared  A may send broadcast IPIs: it refuses to launch
 #   kexec_launch  a kernel that kexec -p put into the crash kernel's region is launched through its purgatory
 # Environment: A, B: kernel directories (boot/, lib/modules/<release>, lib/modules), MODULE_DIR/<release> with twinkernel.ko and tests/*.ko,
 #   A_RELEASE, B_RELEASE, MODULE_DIR, OUT (scratch, kept), LIMIT (seconds), PATIENCE (ms), ACCEL, QEMU_OPTIONS.
@@ -48,8 +50,11 @@ program() { # directory, program: with the libraries that it names
 }
 pack() { (cd "$1" && find . | cpio -o -H newc 2>/dev/null | gzip -1); }
 
+prepared=no_ipi_broadcast=1
 case $scenario in
 several) CPUS=${CPUS:-3} ;;
+reserved) A_OPTIONS="memmap=1G\$0x20000000 memmap=128K\$0x80000 twinkernel.reserved=1G@0x20000000 ${A_OPTIONS:-}" ;;
+unprepared) prepared='' ;;
 kexec_launch) A_OPTIONS="crashkernel=256M@512M ${A_OPTIONS:-}" ;;
 esac
 rm -rf "$OUT/a" "$OUT/b"
@@ -66,7 +71,7 @@ rm -f "$OUT"/[ab].log
 # shellcheck disable=SC2086
 qemu-system-x86_64 -machine q35 -accel "${ACCEL:-tcg,thread=multi}" -cpu max -smp "${CPUS:-2}" -m "${MEMORY:-2G}" \
 	-nodefaults -display none -no-reboot -kernel "$A/boot/vmlinuz-$A_RELEASE" -initrd "$OUT/a.img" \
-	-append "console=ttyS0 panic=-1 no_ipi_broadcast=1 tsc=reliable twintest=$scenario ${A_OPTIONS:-}" \
+	-append "console=ttyS0 panic=-1 $prepared tsc=reliable twintest=$scenario ${A_OPTIONS:-}" \
 	-netdev user,id=n0 -device virtio-net-pci,netdev=n0,addr=3 ${QEMU_OPTIONS:-} \
 	-serial "file:$OUT/a.log" -serial "file:$OUT/b.log" -monitor "unix:$OUT/monitor,server=on,wait=off" </dev/null &
 vm=$!
