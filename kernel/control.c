@@ -42,6 +42,23 @@ void twin_control_give_cpu(struct twin_control *control, u32 apic_id, u32 count)
 	smp_store_release(&control->cpu_count, count);
 }
 
+/** twin_control_give_function() - tell the instance of a function; @index below TWIN_CONTROL_MAX_FUNCTIONS, free */
+void twin_control_give_function(struct twin_control *control, u32 index, u32 word)
+{
+	smp_store_release(&control->functions[index], word);
+}
+
+/** twin_control_take_function() - withdraw it; false: the instance uses it, nothing has changed */
+bool twin_control_take_function(struct twin_control *control, u32 index, u32 word)
+{
+	WRITE_ONCE(control->functions[index], 0);
+	smp_mb();	/* see include/abi/control.h */
+	if (!READ_ONCE(control->functions_used[index]))
+		return true;
+	WRITE_ONCE(control->functions[index], word);
+	return false;
+}
+
 /** twin_control_publish_parked() - this kernel's last processor stands still from here on, with its wall clock; any context */
 void twin_control_publish_parked(struct twin_control *control)
 {

@@ -10,6 +10,7 @@
 #include "device.h"
 #include "failover.h"
 #include "function.h"
+#include "given.h"
 #include "instance.h"
 #include "launch.h"
 #include "machine.h"
@@ -49,9 +50,12 @@ HANDLER(twin_mailbox_send, twinkernel_message)
 HANDLER(twin_mailbox_receive, twinkernel_message)
 HANDLER(twin_park, twinkernel_park)
 HANDLER(twin_failover_arm, twinkernel_arm)
+HANDLER(twin_given_function, twinkernel_give_function)
+HANDLER(twin_given_take_function, twinkernel_give_function)
 HANDLER(twin_parent_ready, twinkernel_ready)
 HANDLER(twin_parent_wait_parked, twinkernel_wait_parked)
 HANDLER(twin_function_adopt, twinkernel_adopt_function)
+HANDLER(twin_function_release, twinkernel_release_function)
 HANDLER(twin_parent_return, twinkernel_return)
 HANDLER(twin_adopt_commit, twinkernel_commit)
 HANDLER(twin_adopt_memory, twinkernel_adopt_memory)
@@ -78,6 +82,9 @@ static const struct request requests[] = {
 	REQUEST(TWINKERNEL_IOC_COMMIT, twin_adopt_commit, twinkernel_commit, 8),
 	REQUEST(TWINKERNEL_IOC_ADOPT_MEMORY, twin_adopt_memory, twinkernel_adopt_memory, 24),
 	REQUEST(TWINKERNEL_IOC_ARM, twin_failover_arm, twinkernel_arm, 80),
+	REQUEST(TWINKERNEL_IOC_GIVE_FUNCTION, twin_given_function, twinkernel_give_function, 16),
+	REQUEST(TWINKERNEL_IOC_TAKE_FUNCTION, twin_given_take_function, twinkernel_give_function, 16),
+	REQUEST(TWINKERNEL_IOC_RELEASE_FUNCTION, twin_function_release, twinkernel_release_function, 16),
 };
 
 static int device_open(struct inode *inode, struct file *file)
@@ -99,6 +106,8 @@ static long device_ioctl(struct file *file, unsigned int command, unsigned long 
 	if (_IOC_TYPE(command) != TWINKERNEL_IOC_MAGIC || _IOC_NR(command) >= ARRAY_SIZE(requests))
 		return -ENOTTY;
 	request = &requests[_IOC_NR(command)];
+	if (!request->handle)
+		return -ENOTTY;
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
 	if (size < request->first || size > PAGE_SIZE)

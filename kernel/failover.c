@@ -9,6 +9,7 @@
 #include "compat/panic.h"
 #include "control.h"
 #include "failover.h"
+#include "given.h"
 #include "instance.h"
 #include "pci.h"
 
@@ -83,7 +84,8 @@ int twin_failover_arm(struct twinkernel_arm *arm)
 	err = -EAGAIN;
 	if (twin_instance_state(fresh->instance) != TWINKERNEL_READY)
 		goto out_drop;
-	err = twin_pci_open_set(&fresh->functions, arm->functions, arm->function_count);
+	err = twin_given_any_of(arm->functions, arm->function_count) ? -EINVAL :
+	      twin_pci_open_set(&fresh->functions, arm->functions, arm->function_count);
 	if (err)
 		goto out_drop;
 out_publish:

@@ -18,15 +18,17 @@
 
 #define FUNCTIONS_MAX 64
 
-static struct twin_pci_function functions[FUNCTIONS_MAX];	/* append only; readers are lockless */
-static unsigned int function_count;
+/*
+ * Readers are lockless. An entry is free while its bus is NO_BUS; it is filled in under twin_lock, and freed under the
+ * rescan lock of the PCI core as well, when no device that would read it is left.
+ */
+#define NO_BUS ~0U
+static struct twin_pci_function functions[FUNCTIONS_MAX] = { [0 ... FUNCTIONS_MAX - 1] = { .bus = NO_BUS } };
 
-static const struct twin_pci_function *find(unsigned int bus, unsigned int devfn)
+static struct twin_pci_function *find(u32 bus, u32 devfn)
 {
-	unsigned int count = smp_load_acquire(&function_count);
-
-	for (unsigned int i = 0; i < count; i++)
-		if (functions[i].bus == bus && functions[i].devfn == devfn)
+	for (unsigned int i = 0; i < FUNCTIONS_MAX; i++)
+		if (smp_load_acquire(&functions[i].bus) == bus && (bus == NO_BUS || functions[i].devfn == devfn))
 			return &functions[i];
 	return NULL;
 }
@@ -157,10 +159,32 @@ static int bind(unsigned int number, unsigned int devfn)
 	return dev ? 0 : -ENODEV;
 }
 
+static int adopt_function(const struct twinkernel_function *where)
+{
+	struct twin_pci_function *entry = find(NO_BUS, 0), opened;
+	int err;
+
+	if (!entry)
+		return -ENOSPC;
+	err = twin_pci_open(&opened, where);
+	if (err)
+		return err;
+	entry->devfn = opened.devfn;
+	entry->config = opened.config;
+	smp_store_release(&entry->bus, opened.bus);
+	err = bind(where->bus, where->devfn);
+	if (err) {
+		WRITE_ONCE(entry->bus, NO_BUS);
+		twin_pci_close(entry);
+	}
+	return err;
+}
+
 /* TWINKERNEL_IOC_ADOPT_FUNCTION */
 int twin_function_adopt(struct twinkernel_adopt_function *adopt)
 {
 	const struct twinkernel_function *where = &adopt->function;
+	bool given;
 	int err;
 
 	if (adopt->reserved)
@@ -170,27 +194,54 @@ int twin_function_adopt(struct twinkernel_adopt_function *adopt)
 	if (!twin_machine.twin_booted)
 		goto out;
 	err = -EEXIST;
-	if (find(where->bus, where->devfn))
+	if (where->bus <= 255 && find(where->bus, where->devfn))
 		goto out;
 	err = -EAGAIN;
-	if (!twin_parent_committed() && !twin_parent_parked())
+	given = twin_parent_use_function(where->bus, where->devfn, true);
+	if (!twin_parent_committed() && !twin_parent_parked() && !given)
 		goto out;
-	err = -ENOSPC;
-	if (function_count == FUNCTIONS_MAX)
-		goto out;
-	err = twin_pci_open(&functions[function_count], where);
-	if (err)
-		goto out;
-	smp_store_release(&function_count, function_count + 1);
-	err = bind(where->bus, where->devfn);
-	if (err) {
-		smp_store_release(&function_count, function_count - 1);
-		twin_pci_close(&functions[function_count]);
-		goto out;
-	}
-	if (!twin_parent_committed())
+	err = adopt_function(where);
+	if (err && given)
+		twin_parent_use_function(where->bus, where->devfn, false);
+	if (!err && twin_parent_parked())
 		twin_parent_publish(TWINKERNEL_SERVING);
 out:
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
+static void drop(struct twin_pci_function *entry)
+{
+	struct pci_dev *dev = pci_get_domain_bus_and_slot(0, entry->bus, entry->devfn);
+
+	pci_lock_rescan_remove();
+	if (dev)
+		pci_stop_and_remove_bus_device(dev);
+	pci_dev_put(dev);
+	twin_pci_quiesce(entry);
+	WRITE_ONCE(entry->bus, NO_BUS);
+	twin_pci_close(entry);
+	pci_unlock_rescan_remove();
+}
+
+/* TWINKERNEL_IOC_RELEASE_FUNCTION */
+int twin_function_release(struct twinkernel_release_function *release)
+{
+	const struct twinkernel_function *where = &release->function;
+	struct twin_pci_function *entry;
+	int err = -ENOENT;
+
+	if (release->reserved)
+		return -EINVAL;
+	mutex_lock(&twin_lock);
+	entry = where->bus > 255 || where->devfn > 255 ? NULL : find(where->bus, where->devfn);
+	/* Used, as it was since it was adopted: this only asks whether it was given. */
+	if (entry && twin_parent_use_function(where->bus, where->devfn, true)) {
+		drop(entry);
+		twin_parent_use_function(where->bus, where->devfn, false);
+		trace_release_function(0, where->bus, where->devfn);
+		err = 0;
+	}
 	mutex_unlock(&twin_lock);
 	return err;
 }

@@ -7,5 +7,6 @@
 
 int twin_function_init(void);
 int twin_function_adopt(struct twinkernel_adopt_function *adopt);
+int twin_function_release(struct twinkernel_release_function *release);
 
 #endif

@@ -60,6 +60,14 @@ struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control, 
 	return instance;
 }
 
+/** twin_instance_changed() - it was given something, or gave it back: let people see */
+void twin_instance_changed(struct twin_instance *instance)
+{
+	lockdep_assert_held(&twin_lock);
+	WRITE_ONCE(instance->changes, instance->changes + 1);
+	twin_sysfs_changed();
+}
+
 /** twin_instance_give() - hand an offline processor over; -ENOENT, -EBUSY, -ENOSPC */
 int twin_instance_give(struct twin_instance *instance, unsigned int cpu)
 {
@@ -78,10 +86,11 @@ int twin_instance_give(struct twin_instance *instance, unsigned int cpu)
 	cpumask_set_cpu(cpu, &instance->cpus);
 	trace_give_cpu(instance->id, cpu, apic_id);
 	twin_control_give_cpu(instance->control, apic_id, cpumask_weight(&instance->cpus));
+	twin_instance_changed(instance);
 	return 0;
 }
 
-/** twin_instance_reset() - INIT to all processors of an instance; may be called with interrupts off */
+/** twin_instance_reset() - INIT to all processors of an instance, then its functions lose bus mastering; any context */
 void twin_instance_reset(struct twin_instance *instance)
 {
 	unsigned int cpu;
@@ -90,9 +99,10 @@ void twin_instance_reset(struct twin_instance *instance)
 	for_each_cpu(cpu, &instance->cpus)
 		if (!twin_cpu_apic_id(cpu, &apic_id))
 			twin_cpu_stop(apic_id, instance->slot->low_start);
+	twin_given_quiesce(instance);
 }
 
-/** twin_instance_forget() - drop an instance whose processors are still; they may come online here again */
+/** twin_instance_forget() - drop an instance whose processors are still; what it was given is this kernel's again */
 void twin_instance_forget(struct twin_instance *instance)
 {
 	unsigned long flags;
@@ -104,6 +114,7 @@ void twin_instance_forget(struct twin_instance *instance)
 	list_del(&instance->link);
 	spin_unlock_irqrestore(&beat_lock, flags);
 	twin_sysfs_remove(instance->node);
+	twin_given_end(instance);
 	for_each_cpu(cpu, &instance->cpus)
 		twin_cpu_take_back(cpu);
 	instance->slot->instance = 0;
@@ -175,7 +186,7 @@ void twin_instance_beat(ktime_t now)
 	spin_unlock_irqrestore(&beat_lock, flags);
 }
 
-/* TWINKERNEL_IOC_STOP. No PCI function can be the instance's here: those move only while this kernel is parked. */
+/* TWINKERNEL_IOC_STOP */
 int twin_instance_stop(struct twinkernel_stop *stop)
 {
 	struct twin_instance *instance;
@@ -241,6 +252,9 @@ bool twin_instance_look(u32 id, struct twin_instance_view *view)
 		found = true;
 		describe(instance, &view->seen);
 		cpumask_copy(&view->cpus, &instance->cpus);
+		for (u32 i = 0; i < ARRAY_SIZE(view->functions); i++)
+			view->functions[i] = READ_ONCE(instance->functions[i].word);
+		view->changes = READ_ONCE(instance->changes);
 		memcpy(view->image_id, instance->image_id, sizeof(view->image_id));
 		break;
 	}

@@ -7,6 +7,8 @@
 #include <linux/cpumask.h>
 #include <linux/list.h>
 #include <linux/ktime.h>
+#include "include/abi/control.h"
+#include "given.h"
 
 struct twin_control;
 struct twin_node;
@@ -19,6 +21,8 @@ struct twin_slot;
  * @slot: where it lives
  * @control: what it shares with this kernel; its writes are not trusted
  * @cpus: processors of this kernel that it was given
+ * @functions: PCI functions of this kernel that it was given
+ * @changes: counts what it was given and gave back
  * @image_id: what runs, as the launch named it
  * @node: in sysfs; may be NULL
  * @seen_beat: the heartbeat last seen
@@ -31,6 +35,8 @@ struct twin_instance {
 	struct twin_slot *slot;
 	struct twin_control *control;
 	struct cpumask cpus;
+	struct twin_given_function functions[TWIN_CONTROL_MAX_FUNCTIONS];
+	u32 changes;
 	char image_id[TWINKERNEL_IMAGE_ID];
 	struct twin_node *node;
 	u64 seen_beat;
@@ -42,16 +48,21 @@ struct twin_instance {
  * struct twin_instance_view - what can be said of an instance
  * @seen: as the ioctl tells it
  * @cpus: given to it
+ * @functions: given to it, as in the control block; 0: none
+ * @changes: how often either changed
  * @image_id: as the launch named it
  */
 struct twin_instance_view {
 	struct twinkernel_instance seen;
 	struct cpumask cpus;
+	u32 functions[TWIN_CONTROL_MAX_FUNCTIONS];
+	u32 changes;
 	char image_id[TWINKERNEL_IMAGE_ID];
 };
 
 struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control, const char *image_id);
 bool twin_instance_look(u32 id, struct twin_instance_view *view);
+void twin_instance_changed(struct twin_instance *instance);
 int twin_instance_give(struct twin_instance *instance, unsigned int cpu);
 void twin_instance_reset(struct twin_instance *instance);
 void twin_instance_forget(struct twin_instance *instance);

@@ -7,6 +7,7 @@
  *   fill it by mmap   slot.c
  *   launch            launch.c    control block, INIT+SIPI
  *   watch             instance.c  heartbeats, state        loaded with control=: ALIVE    parent.c
+ *   give, take back   given.c     entries, used or not     adopt and release              function.c, adopt.c
  *   talk              mailbox.c   one message each way     READY                          parent.c
  *   park              park.c      PARKED, wall clock       wait for it, adopt functions   function.c
  *                                                          commit, adopt memory           adopt.c
@@ -22,6 +23,7 @@
 #include "device.h"
 #include "failover.h"
 #include "function.h"
+#include "given.h"
 #include "heartbeat.h"
 #include "machine.h"
 #include "memmap.h"
@@ -55,9 +57,12 @@ static int __init twin_init(void)
 	err = twin_function_init();
 	if (err)
 		goto err_cpu;
-	err = twin_sysfs_init();
+	err = twin_given_init();
 	if (err)
 		goto err_cpu;
+	err = twin_sysfs_init();
+	if (err)
+		goto err_given;
 	err = twin_device_register();
 	if (err)
 		goto err_sysfs;
@@ -71,6 +76,8 @@ static int __init twin_init(void)
 
 err_sysfs:
 	twin_sysfs_exit();
+err_given:
+	twin_given_exit();
 err_cpu:
 	twin_cpu_exit();
 err_slot:
@@ -87,6 +94,7 @@ static void __exit twin_exit(void)
 	twin_heartbeat_stop();
 	twin_failover_exit();
 	twin_sysfs_exit();
+	twin_given_exit();
 	twin_cpu_exit();
 	twin_slot_exit();
 }

@@ -139,6 +139,32 @@ bool twin_parent_gave_cpu(u32 apic_id)
 	return false;
 }
 
+/**
+ * twin_parent_use_function() - take a function that the parent gave, or let go of it
+ * @bus: its bus, at most 255
+ * @devfn: device and function, at most 255
+ * @use: which of both
+ *
+ * Return: false when the parent has not given it, or has taken it back.
+ */
+bool twin_parent_use_function(u32 bus, u32 devfn, bool use)
+{
+	u32 word = TWIN_CONTROL_FUNCTION | bus << 8 | devfn;
+
+	lockdep_assert_held(&twin_lock);
+	for (u32 i = 0; READ_ONCE(has_parent) && i < TWIN_CONTROL_MAX_FUNCTIONS; i++) {
+		if (READ_ONCE(control->functions[i]) != word)
+			continue;
+		smp_store_release(&control->functions_used[i], use);
+		smp_mb();	/* see include/abi/control.h */
+		if (READ_ONCE(control->functions[i]) == word)
+			return true;
+		WRITE_ONCE(control->functions_used[i], 0);
+		return false;
+	}
+	return false;
+}
+
 /** twin_parent_beat_up() - one heartbeat towards the parent; called by the heartbeat timer */
 void twin_parent_beat_up(void)
 {

@@ -19,6 +19,7 @@ u32 twin_parent_query_flags(void);
 bool twin_parent_committed(void);
 bool twin_parent_parked(void);
 bool twin_parent_gave_cpu(u32 apic_id);
+bool twin_parent_use_function(u32 bus, u32 devfn, bool use);
 void twin_parent_beat_up(void);
 void twin_parent_publish(u32 state);
 void twin_parent_forget(void);

@@ -20,6 +20,7 @@
 #include "cpu.h"
 #include "doze.h"
 #include "failover.h"
+#include "given.h"
 #include "instance.h"
 #include "park.h"
 #include "pci.h"
@@ -106,6 +107,7 @@ static int stay_parked(void *data)
 
 	reset_others(stay);
 	twin_pci_quiesce_set(&stay->functions);
+	twin_given_quiesce(stay->instance);
 	stay->cycles = rdtsc_ordered() - start;
 	touch_nmi_watchdog();
 	return 0;
@@ -139,6 +141,8 @@ int twin_park(struct twinkernel_park *park)
 	mutex_lock(&twin_lock);
 	instance = twin_instance_find(park->instance);
 	err = check(park, instance);
+	if (!err && twin_given_any_of(park->functions, park->function_count))
+		err = -EINVAL;
 	if (err)
 		goto out;
 	/* From here on the instance's failure is this kernel's to catch, not the other way round. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /sys/kernel/twinkernel: what is there, for people and scripts.
- *   instances/<id>/{state,cpus,slot,beat,release,image_id}   slots/<id>/{start,bytes,window,instance}
- * An instance's directory sends KOBJ_CHANGE with TWINKERNEL_STATE= when its state changes. A node outlives what it
+ *   instances/<id>/{state,cpus,functions,slot,beat,release,image_id}   slots/<id>/{start,bytes,window,instance}
+ * An instance's directory sends KOBJ_CHANGE with TWINKERNEL_STATE= when its state changes, or what it was given. A node outlives what it
  * shows: reading one whose instance or slot is gone fails with -ENODEV. Nothing here waits for twin_lock, which is
  * held while nodes are removed.
  */
@@ -22,6 +22,7 @@ struct twin_node {
 	struct list_head link;	/* of instances; under nodes_lock */
 	u32 id;
 	u32 announced;		/* state; only the work touches it */
+	u32 changes;		/* as announced */
 };
 
 static struct kset *root;
@@ -60,6 +61,23 @@ INSTANCE_ATTRIBUTE(cpus, "%*pbl", cpumask_pr_args(&view.cpus));
 INSTANCE_ATTRIBUTE(slot, "%u", view.seen.slot);
 INSTANCE_ATTRIBUTE(beat, "%llu", view.seen.beat);
 INSTANCE_ATTRIBUTE(release, "%s", view.seen.release);
+
+static ssize_t instance_functions_show(u32 id, char *text)
+{
+	struct twin_instance_view view;
+	ssize_t length = 0;
+
+	if (!twin_instance_look(id, &view))
+		return -ENODEV;
+	for (u32 i = 0; i < ARRAY_SIZE(view.functions); i++)
+		if (view.functions[i])
+			length += sysfs_emit_at(text, length, "%s0000:%02x:%02x.%x", length ? " " : "",
+						view.functions[i] >> 8 & 0xff, view.functions[i] >> 3 & 0x1f,
+						view.functions[i] & 7);
+	return length + sysfs_emit_at(text, length, "\n");
+}
+NODE_ATTRIBUTE(instance, functions);
+
 INSTANCE_ATTRIBUTE(image_id, "%s", view.image_id);
 
 #define SLOT_ATTRIBUTE(item, format, value)							\
@@ -80,7 +98,7 @@ SLOT_ATTRIBUTE(instance, "%u", view.instance);
 
 static struct attribute *instance_attrs[] = {
 	&instance_state.attribute, &instance_cpus.attribute, &instance_slot.attribute, &instance_beat.attribute,
-	&instance_release.attribute, &instance_image_id.attribute, NULL,
+	&instance_release.attribute, &instance_image_id.attribute, &instance_functions.attribute, NULL,
 };
 ATTRIBUTE_GROUPS(instance);
 
@@ -164,10 +182,13 @@ static void announce(struct twin_node *node)
 	char text[32];
 	char *environment[] = { text, NULL };
 
-	if (!twin_instance_look(node->id, &view) || view.seen.state == node->announced)
+	if (!twin_instance_look(node->id, &view) ||
+	    (view.seen.state == node->announced && view.changes == node->changes))
 		return;
+	if (view.seen.state != node->announced)
+		trace_state(node->id, view.seen.state);
 	node->announced = view.seen.state;
-	trace_state(node->id, view.seen.state);
+	node->changes = view.changes;
 	snprintf(text, sizeof(text), "TWINKERNEL_STATE=%s", state_names[view.seen.state]);
 	kobject_uevent_env(&node->kobject, KOBJ_CHANGE, environment);
 }

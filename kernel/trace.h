@@ -53,6 +53,19 @@ TRACE_EVENT(park_end,
 	TP_printk("instance=%u end=%u parked_ns=%llu", __entry->instance, __entry->end, __entry->parked_ns)
 );
 
+DECLARE_EVENT_CLASS(twin_function,
+	TP_PROTO(u32 instance, u32 bus, u32 devfn),
+	TP_ARGS(instance, bus, devfn),
+	TP_STRUCT__entry(__field(u32, instance) __field(u32, bus) __field(u32, devfn)),
+	TP_fast_assign(__entry->instance = instance; __entry->bus = bus; __entry->devfn = devfn;),
+	TP_printk("instance=%u function=%02x:%02x.%x", __entry->instance, __entry->bus, __entry->devfn >> 3,
+		  __entry->devfn & 7)
+);
+DEFINE_EVENT(twin_function, give_function, TP_PROTO(u32 instance, u32 bus, u32 devfn), TP_ARGS(instance, bus, devfn));
+DEFINE_EVENT(twin_function, take_function, TP_PROTO(u32 instance, u32 bus, u32 devfn), TP_ARGS(instance, bus, devfn));
+/* instance: 0, the function goes back to the parent */
+DEFINE_EVENT(twin_function, release_function, TP_PROTO(u32 instance, u32 bus, u32 devfn), TP_ARGS(instance, bus, devfn));
+
 TRACE_EVENT(adopt_function,
 	TP_PROTO(u32 bus, u32 devfn, u64 scan_ns, u64 bind_ns),
 	TP_ARGS(bus, devfn, scan_ns, bind_ns),

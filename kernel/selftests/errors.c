@@ -188,6 +188,8 @@ static void only_in_an_instance(void)
 	REFUSED(EINVAL, WAIT_PARKED, "wait for too long", twinkernel_wait_parked, .timeout_ms = 60001);
 	REFUSED(ENOENT, WAIT_PARKED, "wait without a parent", twinkernel_wait_parked, .timeout_ms = 10);
 	REFUSED(ENOENT, ADOPT_FUNCTION, "adopt without a parent", twinkernel_adopt_function);
+	REFUSED(EINVAL, RELEASE_FUNCTION, "release with a reserved member", twinkernel_release_function, .reserved = 1);
+	REFUSED(ENOENT, RELEASE_FUNCTION, "release without a parent", twinkernel_release_function);
 	REFUSED(ENOENT, RETURN, "return without a parent", twinkernel_return);
 	REFUSED(ENOENT, COMMIT, "commit without a parent", twinkernel_commit);
 	REFUSED(ENOENT, ADOPT_MEMORY, "adopt memory without a parent", twinkernel_adopt_memory, .start = 0x100000,

@@ -19,7 +19,7 @@
 #include "twintest.h"
 
 #define SECONDS		15
-#define REQUESTS	0x14	/* a little more than there are */
+#define REQUESTS	0x18	/* a little more than there are */
 #define BYTES_MAX	192
 
 static uint64_t state;
@@ -51,6 +51,8 @@ static const uint16_t sizes[REQUESTS] = {
 	sizeof(struct twinkernel_message), sizeof(struct twinkernel_park), sizeof(struct twinkernel_ready),
 	sizeof(struct twinkernel_wait_parked), sizeof(struct twinkernel_adopt_function), sizeof(struct twinkernel_return),
 	sizeof(struct twinkernel_commit), sizeof(struct twinkernel_adopt_memory), sizeof(struct twinkernel_arm),
+	sizeof(struct twinkernel_give_function), sizeof(struct twinkernel_give_function),
+	sizeof(struct twinkernel_release_function),
 };
 
 /* A value that some member may well have. */
@@ -95,7 +97,8 @@ static void fill(uint8_t *bytes, uint32_t number, const struct claimed *claimed)
 			launch->cpu = 1;
 		}
 	}
-	if ((number == 2 || number == 5 || number == 7 || number == 8 || number == 9) && chance(2))
+	if ((number == 2 || number == 5 || number == 7 || number == 8 || number == 9 || number == 0x12 ||
+	     number == 0x13) && chance(2))
 		((struct twinkernel_stop *)bytes)->instance = number == 2 ? shared->slot : shared->instance;
 	if (number == 1 && chance(2)) {	/* a slot that was released is worth claiming again */
 		struct twinkernel_claim_slot *claim = (void *)bytes;

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include "twintest.h"
 
+const char *network_card = "eth0";
+
 static void address_of(struct ifreq *request, const char *text)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET };
@@ -18,14 +20,15 @@ static void address_of(struct ifreq *request, const char *text)
 	memcpy(&request->ifr_addr, &address, sizeof(address));
 }
 
-/* eth0 with ADDRESS/24, as soon as it is there. */
+/* The card with ADDRESS/24, as soon as it is there. */
 bool network_up(const char *address, int timeout_ms)
 {
 	uint64_t deadline = now_us() + timeout_ms * 1000ULL;
-	struct ifreq request = { .ifr_name = "eth0" };
+	struct ifreq request = {};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool good = false;
 
+	strncpy(request.ifr_name, network_card, IFNAMSIZ - 1);
 	while (ioctl(fd, SIOCGIFFLAGS, &request) && now_us() < deadline)
 		usleep(200);
 	address_of(&request, address);

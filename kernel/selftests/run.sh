@@ -5,6 +5,7 @@
 #   panic     B panics after the cut-over; silent: B hangs; return: B gives back: A goes on, whole
 #   scribble  B overwrites all that it shares with A after the cut-over: A goes on, whole
 #   failover  A panics while B is ready: B takes the machine over and owns it
+#   transfer  each kind of resource goes to B and back while A serves, then comes back by itself when B is stopped
 #   stop      a running instance is stopped and launched again, then A is whole
 #   console   A's interrupt-driven console goes on through B's boot, and B's driver leaves the port alone
 #   chain     A to B to C and so on, each owning all and launching the next (A_OPTIONS=twintest.rounds=N)
@@ -56,6 +57,10 @@ several) CPUS=${CPUS:-3} ;;
 reserved) A_OPTIONS="memmap=1G\$0x20000000 memmap=128K\$0x80000 twinkernel.reserved=1G@0x20000000 ${A_OPTIONS:-}" ;;
 unprepared) prepared='' ;;
 kexec_launch) A_OPTIONS="crashkernel=256M@512M ${A_OPTIONS:-}" ;;
+transfer)
+	CPUS=${CPUS:-4}
+	QEMU_OPTIONS+=" -device pcie-root-port,id=p1,chassis=1,addr=4 -netdev user,id=n1,net=10.0.3.0/24 -device virtio-net-pci,netdev=n1,bus=p1"
+	;;
 esac
 rm -rf "$OUT/a" "$OUT/b"
 root "$OUT/b" "$B" "$B_RELEASE"

@@ -43,6 +43,7 @@ void load_tables(const struct twinkernel_claim_slot *slot, const struct machine 
 void twin_options(char *to, size_t room, const struct machine *machine, uint64_t control);
 
 /* network.c */
+extern const char *network_card;	/* eth0, unless a test has several */
 bool network_up(const char *address, int timeout_ms);
 bool ping(const char *address, int timeout_ms);
 

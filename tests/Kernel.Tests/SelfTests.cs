@@ -18,6 +18,7 @@ public sealed class SelfTests(ModulesFixture modules)
     [InlineData("scribble")]
     [InlineData("failover")]
     [InlineData("stop")]
+    [InlineData("transfer")]
     [InlineData("errors")]
     [InlineData("chain")]
     [InlineData("several")]

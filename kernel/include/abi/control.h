@@ -14,6 +14,7 @@
 #define TWIN_CONTROL_MAGIC	0x4c4f5254434e5754ULL	/* "TWNCTROL" */
 #define TWIN_CONTROL_VERSION	1
 #define TWIN_CONTROL_MAX_CPUS	512
+#define TWIN_CONTROL_MAX_FUNCTIONS	16
 
 enum twin_parent_state {
 	TWIN_PARENT_RUNNING = 1,
@@ -29,6 +30,15 @@ struct twin_mailbox {
 	__u8 data[TWINKERNEL_MESSAGE_MAX];
 };
 
+/* A word for a function that was given: TWIN_CONTROL_FUNCTION | bus << 8 | devfn. */
+#define TWIN_CONTROL_FUNCTION	0x80000000u
+
+/*
+ * Giving and taking back while both kernels run: the parent writes an entry, the instance the word of the same index in
+ * the array of what it uses. The instance says that it uses an entry, and only then, behind a full barrier, looks whether
+ * the entry still stands; the parent wipes an entry, and only then, behind a full barrier, looks whether it is used,
+ * and puts it back if it is. So never do both have it.
+ */
 struct twin_control {
 	/* Written by the parent before the launch, constant afterwards. */
 	__u64 magic;
@@ -57,12 +67,14 @@ struct twin_control {
 	__u32 parked_apic_id;	/* the CPU that waits, valid when parked */
 	__u32 cpu_count;	/* CPUs given to the instance; it must leave all others alone before the commit */
 	__u32 cpus[TWIN_CONTROL_MAX_CPUS];	/* their APIC ids; written before cpu_count */
+	__u32 functions[TWIN_CONTROL_MAX_FUNCTIONS];	/* given before the park; 0: none */
 
 	/* Written by the instance. */
 	__u32 child_state __attribute__((aligned(64)));	/* enum twinkernel_state */
 	__u32 child_return;	/* 1: the parent shall go on */
 	__u64 child_beat;
 	char child_release[64];
+	__u32 functions_used[TWIN_CONTROL_MAX_FUNCTIONS];	/* not 0: it has that of the parent's functions[] */
 
 	struct twin_mailbox to_child __attribute__((aligned(64)));
 	struct twin_mailbox to_parent __attribute__((aligned(64)));

@@ -28,6 +28,12 @@
 #define TWINKERNEL_MAX_RANGES	32
 #define TWINKERNEL_MESSAGE_MAX	16384	/* bytes in one message between the two agents */
 
+/* A PCI function of segment 0. */
+struct twinkernel_function {
+	__u32 bus;
+	__u32 devfn;
+};
+
 /* ---- query ---------------------------------------------------------------------------------- */
 
 #define TWINKERNEL_QUERY_HAS_PARENT	(1u << 0)	/* booted beside another kernel, not yet committed */
@@ -196,7 +202,7 @@ enum twinkernel_state {
 	TWINKERNEL_LAUNCHED = 1,	/* CPU started, the instance's module not heard of yet */
 	TWINKERNEL_ALIVE = 2,		/* the instance's module is loaded and its heart beats */
 	TWINKERNEL_READY = 3,		/* its agent called TWINKERNEL_IOC_READY */
-	TWINKERNEL_SERVING = 4,		/* it has taken over at least one PCI function */
+	TWINKERNEL_SERVING = 4,		/* it has taken over a PCI function of this kernel, parked */
 	TWINKERNEL_PANICKED = 5,	/* it said so in its last breath */
 };
 
@@ -230,6 +236,29 @@ struct twinkernel_give_cpu {
 	__u32 reserved;
 };
 
+/*
+ * TWINKERNEL_IOC_GIVE_FUNCTION: hand a PCI function over while this kernel runs on. User space unbinds its driver first;
+ * from then on no driver binds to it here (it shows the driver "twinkernel"), its bus mastering is off, and the instance
+ * may adopt it before the park. It is not to be named in a park.
+ *   -ENOENT   unknown instance
+ *   -ENODEV   no such function here
+ *   -EBUSY    a driver is bound to it
+ *   -EEXIST   given already, to this instance or another
+ *   -EOPNOTSUPP a bridge, or no ECAM known
+ *   -ENOSPC   the instance has 16 already
+ *
+ * TWINKERNEL_IOC_TAKE_FUNCTION: take it back once the instance has released it or has never adopted it; the drivers here
+ * are asked for it again. What an instance still has when it ends, in whatever way, comes back in the same way, after a
+ * reset where the function knows one.
+ *   -ENOENT   unknown instance, or one that was not given this function
+ *   -EBUSY    the instance uses it
+ */
+struct twinkernel_give_function {
+	__u32 size;
+	__u32 instance;
+	struct twinkernel_function function;
+};
+
 /* ---- messages between the two agents ---------------------------------------------------------- */
 
 /*
@@ -251,12 +280,6 @@ struct twinkernel_message {
 
 /* ---- cut-over -------------------------------------------------------------------------------- */
 
-/* A PCI function of segment 0. */
-struct twinkernel_function {
-	__u32 bus;
-	__u32 devfn;
-};
-
 #define TWINKERNEL_PARK_MAX_FUNCTIONS	8
 
 enum twinkernel_park_end {
@@ -276,7 +299,7 @@ enum twinkernel_park_end {
  *   -ENOENT   unknown instance
  *   -EAGAIN   the instance is not READY
  *   -EBUSY    more than one CPU is online here
- *   -EINVAL   a function that does not exist, or bad counts; @patience_ms outside 10..60000
+ *   -EINVAL   a function that does not exist or was given before, or bad counts; @patience_ms outside 10..60000
  */
 struct twinkernel_park {
 	__u32 size;
@@ -298,7 +321,7 @@ struct twinkernel_park {
  * instance's agent what to take.
  *   -ENOENT   unknown instance
  *   -EAGAIN   the instance is not READY
- *   -EINVAL   a function that does not exist, or bad counts
+ *   -EINVAL   a function that does not exist or was given before, or bad counts
  */
 struct twinkernel_arm {
 	__u32 size;
@@ -335,6 +358,17 @@ struct twinkernel_wait_parked {
  *   there: success for an idempotent caller); -EOPNOTSUPP no ECAM known
  */
 struct twinkernel_adopt_function {
+	__u32 size;
+	__u32 reserved;
+	struct twinkernel_function function;
+};
+
+/*
+ * TWINKERNEL_IOC_RELEASE_FUNCTION: the way back of a function that the parent gave: its driver here is unbound, it leaves
+ * this kernel's PCI tree, bus mastering goes off, and the parent may take it.
+ *   -ENOENT   not adopted here, or not given by the parent
+ */
+struct twinkernel_release_function {
 	__u32 size;
 	__u32 reserved;
 	struct twinkernel_function function;
@@ -390,5 +424,8 @@ struct twinkernel_adopt_memory {
 #define TWINKERNEL_IOC_COMMIT		_IOWR(TWINKERNEL_IOC_MAGIC, 0x0f, struct twinkernel_commit)
 #define TWINKERNEL_IOC_ADOPT_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x10, struct twinkernel_adopt_memory)
 #define TWINKERNEL_IOC_ARM		_IOWR(TWINKERNEL_IOC_MAGIC, 0x11, struct twinkernel_arm)
+#define TWINKERNEL_IOC_GIVE_FUNCTION	_IOWR(TWINKERNEL_IOC_MAGIC, 0x12, struct twinkernel_give_function)
+#define TWINKERNEL_IOC_TAKE_FUNCTION	_IOWR(TWINKERNEL_IOC_MAGIC, 0x13, struct twinkernel_give_function)
+#define TWINKERNEL_IOC_RELEASE_FUNCTION	_IOWR(TWINKERNEL_IOC_MAGIC, 0x14, struct twinkernel_release_function)
 
 #endif
