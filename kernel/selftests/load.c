@@ -77,10 +77,43 @@ static uint64_t end_table(uint8_t *table)
 	return address;
 }
 
-static void write_acpi(uint64_t rsdp, const struct machine *machine)
+/*
+ * Where processors and memory belong, for a machine with more than one node; returns 0 for others. The kernel numbers its
+ * nodes as it meets them, processors first: in ascending order they keep their numbers.
+ */
+static uint64_t write_srat(const struct machine *machine, const struct twinkernel_claim_slot *claim)
+{
+	uint32_t cpus = machine->query.cpu_count, ranges = machine->query.range_count, nodes = 0;
+	uint8_t *table = begin_table("SRAT", 48 + 16 * cpus + 40 * (ranges + 1), 3), *entry = table + 48;
+
+	put32(table + 36, 1);
+	for (int node = 0; node < MAX_NODES; node++)
+		for (uint32_t i = 0; i < cpus; i++) {
+			if (node_of("cpu/cpu", machine->cpus[i].cpu) != node)
+				continue;
+			memcpy(entry, (uint8_t[]){ 0, 16, node, machine->cpus[i].apic_id, 1 }, 5);
+			entry += 16;
+			nodes |= 1u << node;
+		}
+	for (uint32_t i = 0; i <= ranges; i++, entry += 40) {
+		/* The window below 1 MiB, which the query does not list, belongs to what follows it. */
+		const struct twinkernel_range *range = &machine->ranges[i ? i - 1 : 0];
+
+		entry[0] = 1;
+		entry[1] = 40;
+		put32(entry + 2, range->node);
+		put64(entry + 8, i ? range->start : claim->low_start);
+		put64(entry + 16, i ? range->size : claim->low_size);
+		put32(entry + 28, 1);
+		nodes |= 1u << range->node;
+	}
+	return nodes & (nodes - 1) ? end_table(table) : 0;
+}
+
+static void write_acpi(uint64_t rsdp, const struct machine *machine, const struct twinkernel_claim_slot *claim)
 {
 	uint32_t cpus = machine->query.cpu_count;
-	uint64_t dsdt, fadt, madt, mcfg, xsdt;
+	uint64_t dsdt, fadt, madt, mcfg, srat, xsdt;
 	uint8_t *table;
 
 	next_table = rsdp + 64;
@@ -106,10 +139,14 @@ static void write_acpi(uint64_t rsdp, const struct machine *machine)
 	table[55] = machine->query.ecam_bus_last;
 	mcfg = end_table(table);
 
-	table = begin_table("XSDT", 36 + 24, 1);
+	srat = write_srat(machine, claim);
+
+	table = begin_table("XSDT", 36 + (srat ? 32 : 24), 1);
 	put64(table + 36, fadt);
 	put64(table + 44, madt);
 	put64(table + 52, mcfg);
+	if (srat)
+		put64(table + 60, srat);
 	xsdt = end_table(table);
 
 	table = at(rsdp);
@@ -294,7 +331,7 @@ void load(const struct twinkernel_claim_slot *claim, const struct machine *machi
 	add_e820(tables, TABLES_BYTES, 3);
 	hold_back_partial_blocks(machine, claim->start + claim->bytes);
 	write_identity_map(out->page_table);
-	write_acpi(tables, machine);
+	write_acpi(tables, machine, claim);
 	twin_options((char *)at(command_line), 2048, machine, out->control);
 	strcat(strcat((char *)at(command_line), " "), options);
 	must(!munmap(slot, claim->bytes), "unmap the slot");
@@ -308,6 +345,6 @@ void load_tables(const struct twinkernel_claim_slot *claim, const struct machine
 	memset(slot, 0, TABLES_BYTES);
 	out->page_table = tables + 0x40000;
 	write_identity_map(out->page_table);
-	write_acpi(tables, machine);
+	write_acpi(tables, machine, claim);
 	must(!munmap(slot, TABLES_BYTES), "unmap the tables");
 }

@@ -28,13 +28,18 @@ bool set_cpu(int cpu, bool online)
 
 void claim_memory(struct claimed *claimed, int blocks)
 {
+	claim_memory_on(claimed, blocks, -1);
+}
+
+void claim_memory_on(struct claimed *claimed, int blocks, int node)
+{
 	struct machine machine;
 	uint64_t start = now_us();
 	int run = 0, block, err;
 
 	query_machine(&machine);
 	for (block = 1; block < 256 && run < blocks; block++) {
-		if (set_block(block, "offline")) {
+		if ((node < 0 || node_of("memory/memory", block) == node) && set_block(block, "offline")) {
 			run++;
 			continue;
 		}

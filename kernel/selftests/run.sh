@@ -14,6 +14,7 @@
 #   inspect   sysfs, uevents and tracepoints tell what is there
 #   errors    every refusal the UAPI documents
 #   reserved  a slot in memory reserved at boot; no window below 1 MiB holds A's own trampoline
+#   numa      slot and processor from the node asked for; B knows the nodes as A does, before and after it owns all
 #   unprepared  A may send broadcast IPIs: it refuses to launch
 #   kexec_launch  a kernel that kexec -p put into the crash kernel's region is launched through its purgatory
 # Environment: A, B: kernel directories (boot/, lib/modules/<release>, lib/modules), MODULE_DIR/<release> with twinkernel.ko and tests/*.ko,
@@ -52,9 +53,15 @@ program() { # directory, program: with the libraries that it names
 pack() { (cd "$1" && find . | cpio -o -H newc 2>/dev/null | gzip -1); }
 
 prepared=no_ipi_broadcast=1
+QEMU_OPTIONS=${QEMU_OPTIONS:-}
 case $scenario in
 several) CPUS=${CPUS:-3} ;;
 reserved) A_OPTIONS="memmap=1G\$0x20000000 memmap=128K\$0x80000 twinkernel.reserved=1G@0x20000000 ${A_OPTIONS:-}" ;;
+numa)
+	CPUS=4,sockets=2,cores=2
+	QEMU_OPTIONS+=" -object memory-backend-ram,id=m0,size=512M -numa node,nodeid=0,memdev=m0,cpus=0-1"
+	QEMU_OPTIONS+=" -object memory-backend-ram,id=m1,size=1536M -numa node,nodeid=1,memdev=m1,cpus=2-3"
+	;;
 unprepared) prepared='' ;;
 kexec_launch) A_OPTIONS="crashkernel=256M@512M ${A_OPTIONS:-}" ;;
 transfer)
@@ -77,7 +84,7 @@ rm -f "$OUT"/[ab].log
 qemu-system-x86_64 -machine q35 -accel "${ACCEL:-tcg,thread=multi}" -cpu max -smp "${CPUS:-2}" -m "${MEMORY:-2G}" \
 	-nodefaults -display none -no-reboot -kernel "$A/boot/vmlinuz-$A_RELEASE" -initrd "$OUT/a.img" \
 	-append "console=ttyS0 panic=-1 $prepared tsc=reliable twintest=$scenario ${A_OPTIONS:-}" \
-	-netdev user,id=n0 -device virtio-net-pci,netdev=n0,addr=3 ${QEMU_OPTIONS:-} \
+	-netdev user,id=n0 -device virtio-net-pci,netdev=n0,addr=3 $QEMU_OPTIONS \
 	-serial "file:$OUT/a.log" -serial "file:$OUT/b.log" -monitor "unix:$OUT/monitor,server=on,wait=off" </dev/null &
 vm=$!
 trap 'kill "$vm" 2>/dev/null || true' EXIT

@@ -125,6 +125,18 @@ long meminfo_kib(const char *name)
 	return at ? strtol(at + strlen(name) + 1, NULL, 10) : -1;
 }
 
+int node_of(const char *kind, int number)
+{
+	char path[96];
+
+	for (int node = 0; node < MAX_NODES; node++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/%s%d/node%d", kind, number, node);
+		if (!access(path, F_OK))
+			return node;
+	}
+	return 0;
+}
+
 void query_machine(struct machine *machine)
 {
 	memset(machine, 0, sizeof(*machine));

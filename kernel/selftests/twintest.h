@@ -21,6 +21,9 @@ bool write_file(const char *path, const char *text);
 bool read_file(const char *path, char *text, size_t room);
 long meminfo_kib(const char *name);
 
+#define MAX_NODES 8
+int node_of(const char *kind, int number);	/* of "cpu/cpu" or "memory/memory"; 0 on a machine without nodes */
+
 /* The machine as the device describes it. */
 struct machine {
 	struct twinkernel_query query;
@@ -57,6 +60,7 @@ struct claimed {
 bool set_cpu(int cpu, bool online);
 bool set_block(int block, const char *state);
 void claim_memory(struct claimed *claimed, int blocks);
+void claim_memory_on(struct claimed *claimed, int blocks, int node);
 void load_image(struct claimed *claimed, const char *scenario);
 void load_image_with(struct claimed *claimed, const char *options);
 uint32_t launch_image(const struct claimed *claimed, int cpu);
