@@ -21,10 +21,11 @@ static int run(const char *command)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void find_crash_region(uint64_t *start, uint64_t *bytes)
+/* The whole memory blocks in it: the kernel has put it where it likes. */
+static void find_crash_region(uint64_t block, uint64_t *start, uint64_t *bytes)
 {
 	static char text[64 * 1024];
-	uint64_t end = 0;
+	uint64_t end;
 	char *name, *line;
 
 	read_file("/proc/iomem", text, sizeof(text));
@@ -32,13 +33,14 @@ static void find_crash_region(uint64_t *start, uint64_t *bytes)
 	must(name, "crashkernel= has set memory aside");
 	for (line = name; line > text && line[-1] != '\n'; line--)
 		;
-	*start = strtoull(line, &line, 16);
-	end = strtoull(line + 1, NULL, 16) + 1;
+	*start = (strtoull(line, &line, 16) + block - 1) & -block;
+	end = (strtoull(line + 1, NULL, 16) + 1) & -block;
+	must(end > *start, "there are whole blocks in it");
 	*bytes = end - *start;
 }
 
 /*
- * All that kexec loads lies below the tables, at the slot's end. "--" comes last: kexec-tools appends elfcorehdr=, which
+ * All that kexec loads lies in the slot, below the tables at its end. "--" comes last: kexec-tools appends elfcorehdr=, which
  * would tell the new kernel that it dumps a dead one; behind "--" it is a word for init.
  */
 static void load_by_kexec(const struct twinkernel_claim_slot *slot, const struct machine *machine, uint64_t tables, const char *name)
@@ -48,9 +50,9 @@ static void load_by_kexec(const struct twinkernel_claim_slot *slot, const struct
 
 	twin_options(options, sizeof(options), machine, tables + CONTROL_IN_TABLES);
 	snprintf(command, sizeof(command),
-		 "kexec -d -p /next/vmlinuz --initrd=/next/initrd --mem-max=0x%llx --append='%s memmap=exactmap memmap=0x%llx@0x%llx "
+		 "kexec -d -p /next/vmlinuz --initrd=/next/initrd --mem-min=0x%llx --mem-max=0x%llx --append='%s memmap=exactmap memmap=0x%llx@0x%llx "
 		 "memmap=0x%llx@0x%llx acpi_rsdp=0x%llx no5lvl twintest=%s --' >" OUTPUT " 2>&1",
-		 (unsigned long long)tables - 1, options, slot->low_size, slot->low_start, slot->bytes - TABLES_BYTES, slot->start,
+		 slot->start, (unsigned long long)tables - 1, options, slot->low_size, slot->low_start, slot->bytes - TABLES_BYTES, slot->start,
 		 (unsigned long long)tables, name);
 	must(!run(command), "kexec -p");
 }
@@ -88,7 +90,7 @@ static void launches_it(const char *name)
 	struct machine machine;
 
 	query_machine(&machine);
-	find_crash_region(&start, &bytes);
+	find_crash_region(machine.query.memory_block_bytes, &start, &bytes);
 	slot->start = start;
 	slot->bytes = bytes;
 	tables = start + bytes - TABLES_BYTES;

@@ -63,7 +63,7 @@ numa)
 	QEMU_OPTIONS+=" -object memory-backend-ram,id=m1,size=1536M -numa node,nodeid=1,memdev=m1,cpus=2-3"
 	;;
 unprepared) prepared='' ;;
-kexec_launch) A_OPTIONS="crashkernel=256M@512M ${A_OPTIONS:-}" ;;
+kexec_launch) A_OPTIONS="crashkernel=384M ${A_OPTIONS:-}" ;;
 transfer)
 	CPUS=${CPUS:-4}
 	QEMU_OPTIONS+=" -device pcie-root-port,id=p1,chassis=1,addr=4 -netdev user,id=n1,net=10.0.3.0/24 -device virtio-net-pci,netdev=n1,bus=p1"
