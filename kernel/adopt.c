@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include "include/abi/control.h"
+#include "compat/memory.h"
 #include "adopt.h"
 #include "cpu.h"
 #include "machine.h"
@@ -132,6 +133,7 @@ static int each_piece(u64 start, u64 end, bool act, u64 *owned)
 int twin_adopt_memory(struct twinkernel_adopt_memory *adopt)
 {
 	u64 start = adopt->start, end = start + adopt->bytes, owned = 0;
+	bool given = false;
 	int err;
 
 	if (adopt->reserved || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(adopt->bytes) || start < SZ_1M)
@@ -141,7 +143,8 @@ int twin_adopt_memory(struct twinkernel_adopt_memory *adopt)
 	if (!twin_machine.twin_booted)
 		goto out;
 	err = -EAGAIN;
-	if (!twin_parent_committed())
+	given = twin_parent_use_memory(start, adopt->bytes, true);
+	if (!twin_parent_committed() && !given)
 		goto out;
 	err = -EINVAL;
 	if (!twin_machine_has(start, adopt->bytes))
@@ -155,6 +158,35 @@ int twin_adopt_memory(struct twinkernel_adopt_memory *adopt)
 	err = each_piece(start, end, true, &owned);
 	if (!err)
 		trace_adopt_memory(0, start, adopt->bytes);
+out:
+	if (given && err && !owned)
+		twin_parent_use_memory(start, adopt->bytes, false);
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
+/* TWINKERNEL_IOC_RELEASE_MEMORY */
+int twin_adopt_release_memory(struct twinkernel_release_memory *release)
+{
+	u64 start = release->start, end = start + release->bytes, block = memory_block_size_bytes(), next;
+	int err = -ENOENT;
+
+	if (release->reserved)
+		return -EINVAL;
+	mutex_lock(&twin_lock);
+	if (!twin_parent_use_memory(start, release->bytes, true))
+		goto out;
+	for (u64 at = start; at < end; at += block) {
+		if (!(twin_memmap_flags(at, end, &next) & TWINKERNEL_RANGE_OWNED))
+			continue;
+		err = twin_offline_and_remove_memory(at, block) ? -EBUSY : 0;
+		if (err)
+			goto out;
+	}
+	/* When nothing of it was here, it was not adopted; it is let go of all the same. */
+	twin_parent_use_memory(start, release->bytes, false);
+	if (!err)
+		trace_release_memory(0, start, release->bytes);
 out:
 	mutex_unlock(&twin_lock);
 	return err;

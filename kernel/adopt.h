@@ -7,5 +7,6 @@
 
 int twin_adopt_commit(struct twinkernel_commit *commit);
 int twin_adopt_memory(struct twinkernel_adopt_memory *adopt);
+int twin_adopt_release_memory(struct twinkernel_release_memory *release);
 
 #endif

@@ -35,11 +35,48 @@ void twin_control_write(struct twin_control *control, const struct twin_slot *sl
 	WRITE_ONCE(control->magic, TWIN_CONTROL_MAGIC);
 }
 
-/** twin_control_give_cpu() - tell the instance of a processor; @count with this one, at most TWIN_CONTROL_MAX_CPUS */
-void twin_control_give_cpu(struct twin_control *control, u32 apic_id, u32 count)
+static u32 find_cpu(const struct twin_control *control, u32 apic_id, u32 entries)
 {
-	WRITE_ONCE(control->cpus[count - 1], apic_id);
-	smp_store_release(&control->cpu_count, count);
+	u32 i = 0;
+
+	while (i < entries && READ_ONCE(control->cpus[i]) != apic_id)
+		i++;
+	return i;
+}
+
+/**
+ * twin_control_give_cpu() - tell the instance of a processor
+ * @control: its block
+ * @apic_id: the processor
+ * @entries: how many entries are in use, fewer than TWIN_CONTROL_MAX_CPUS or with one that was taken back among them
+ *
+ * Return: how many entries are in use then.
+ */
+u32 twin_control_give_cpu(struct twin_control *control, u32 apic_id, u32 entries)
+{
+	u32 index = find_cpu(control, TWIN_CONTROL_NO_CPU, entries);
+
+	if (index >= TWIN_CONTROL_MAX_CPUS)
+		return entries;	/* the instance has scribbled over what was taken back: it gets nothing more */
+	WRITE_ONCE(control->cpus[index], apic_id);
+	entries = max(entries, index + 1);
+	smp_store_release(&control->cpu_count, entries);
+	return entries;
+}
+
+/** twin_control_take_cpu() - withdraw it; -EBUSY the instance uses it, -ENOENT it is not there; then nothing has changed */
+int twin_control_take_cpu(struct twin_control *control, u32 apic_id, u32 entries)
+{
+	u32 index = find_cpu(control, apic_id, entries);
+
+	if (index == entries)
+		return -ENOENT;
+	WRITE_ONCE(control->cpus[index], TWIN_CONTROL_NO_CPU);
+	smp_mb();	/* see include/abi/control.h */
+	if (!READ_ONCE(control->cpus_used[index]))
+		return 0;
+	WRITE_ONCE(control->cpus[index], apic_id);
+	return -EBUSY;
 }
 
 /** twin_control_give_function() - tell the instance of a function; @index below TWIN_CONTROL_MAX_FUNCTIONS, free */
@@ -56,6 +93,23 @@ bool twin_control_take_function(struct twin_control *control, u32 index, u32 wor
 	if (!READ_ONCE(control->functions_used[index]))
 		return true;
 	WRITE_ONCE(control->functions[index], word);
+	return false;
+}
+
+/** twin_control_give_memory() - tell the instance of a piece of memory; @index below TWIN_CONTROL_MAX_MEMORY, free */
+void twin_control_give_memory(struct twin_control *control, u32 index, u64 word)
+{
+	smp_store_release(&control->memory[index], word);
+}
+
+/** twin_control_take_memory() - withdraw it; false: the instance uses it, nothing has changed */
+bool twin_control_take_memory(struct twin_control *control, u32 index, u64 word)
+{
+	WRITE_ONCE(control->memory[index], 0);
+	smp_mb();	/* see include/abi/control.h */
+	if (!READ_ONCE(control->memory_used[index]))
+		return true;
+	WRITE_ONCE(control->memory[index], word);
 	return false;
 }
 

@@ -105,8 +105,17 @@ static int before_online(unsigned int cpu)
 
 	if (cpumask_test_cpu(cpu, &given))
 		return -EBUSY;
-	if (!READ_ONCE(all_allowed) && (twin_cpu_apic_id(cpu, &apic_id) || !twin_parent_gave_cpu(apic_id)))
+	if (!READ_ONCE(all_allowed) && (twin_cpu_apic_id(cpu, &apic_id) || !twin_parent_use_cpu(apic_id, true)))
 		return -EBUSY;
+	return 0;
+}
+
+static int after_offline(unsigned int cpu)
+{
+	u32 apic_id;
+
+	if (!READ_ONCE(all_allowed) && !twin_cpu_apic_id(cpu, &apic_id))
+		twin_parent_use_cpu(apic_id, false);
 	return 0;
 }
 
@@ -190,7 +199,8 @@ void twin_cpu_stop(u32 apic_id, u64 page)
 int twin_cpu_init(void)
 {
 	all_allowed = !twin_machine.twin_booted;
-	hotplug_state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "twinkernel:guard", before_online, NULL);
+	/* Asks for those that are online already as well: an instance may have booted with several, all of them given. */
+	hotplug_state = cpuhp_setup_state(CPUHP_BP_PREPARE_DYN, "twinkernel:guard", before_online, after_offline);
 	return hotplug_state < 0 ? hotplug_state : 0;
 }
 

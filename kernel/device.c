@@ -46,12 +46,15 @@ HANDLER(twin_launch, twinkernel_launch)
 HANDLER(twin_instance_stop, twinkernel_stop)
 HANDLER(twin_instance_list, twinkernel_instances)
 HANDLER(twin_instance_give_cpu, twinkernel_give_cpu)
+HANDLER(twin_instance_take_cpu, twinkernel_give_cpu)
 HANDLER(twin_mailbox_send, twinkernel_message)
 HANDLER(twin_mailbox_receive, twinkernel_message)
 HANDLER(twin_park, twinkernel_park)
 HANDLER(twin_failover_arm, twinkernel_arm)
 HANDLER(twin_given_function, twinkernel_give_function)
 HANDLER(twin_given_take_function, twinkernel_give_function)
+HANDLER(twin_given_memory, twinkernel_give_memory)
+HANDLER(twin_given_take_memory, twinkernel_give_memory)
 HANDLER(twin_parent_ready, twinkernel_ready)
 HANDLER(twin_parent_wait_parked, twinkernel_wait_parked)
 HANDLER(twin_function_adopt, twinkernel_adopt_function)
@@ -59,6 +62,7 @@ HANDLER(twin_function_release, twinkernel_release_function)
 HANDLER(twin_parent_return, twinkernel_return)
 HANDLER(twin_adopt_commit, twinkernel_commit)
 HANDLER(twin_adopt_memory, twinkernel_adopt_memory)
+HANDLER(twin_adopt_release_memory, twinkernel_release_memory)
 
 #define REQUEST(command, function, type, first)					\
 	[_IOC_NR(command)] = { handle_##function, first + BUILD_BUG_ON_ZERO(first > sizeof(struct type)), sizeof(struct type) }
@@ -85,6 +89,10 @@ static const struct request requests[] = {
 	REQUEST(TWINKERNEL_IOC_GIVE_FUNCTION, twin_given_function, twinkernel_give_function, 16),
 	REQUEST(TWINKERNEL_IOC_TAKE_FUNCTION, twin_given_take_function, twinkernel_give_function, 16),
 	REQUEST(TWINKERNEL_IOC_RELEASE_FUNCTION, twin_function_release, twinkernel_release_function, 16),
+	REQUEST(TWINKERNEL_IOC_GIVE_MEMORY, twin_given_memory, twinkernel_give_memory, 24),
+	REQUEST(TWINKERNEL_IOC_TAKE_MEMORY, twin_given_take_memory, twinkernel_give_memory, 24),
+	REQUEST(TWINKERNEL_IOC_RELEASE_MEMORY, twin_adopt_release_memory, twinkernel_release_memory, 24),
+	REQUEST(TWINKERNEL_IOC_TAKE_CPU, twin_instance_take_cpu, twinkernel_give_cpu, 16),
 };
 
 static int device_open(struct inode *inode, struct file *file)

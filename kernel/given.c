@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What instances are given while this kernel runs. A function that was given is held by a driver of this module that
+ * What instances are given while this kernel runs: functions and memory; processors are with instance.c. A function that was given is held by a driver of this module that
  * does nothing: so no other driver binds to it, the bridges above it stay awake, and people see where it is. It comes
  * back when the instance has released it, or when the instance ends: cut off from memory, reset where it knows how, and
  * offered to the drivers here.
@@ -11,6 +11,7 @@
 #include "control.h"
 #include "given.h"
 #include "instance.h"
+#include "slot.h"
 #include "trace.h"
 
 static struct pci_dev *wanted;	/* the one that the holder shall bind to; changes under twin_lock */
@@ -209,7 +210,104 @@ void twin_given_quiesce(const struct twin_instance *instance)
 			twin_pci_quiesce(&instance->functions[i].config);
 }
 
-/** twin_given_end() - everything comes back from an instance that is over */
+static u64 memory_start(u64 word)
+{
+	return word & GENMASK_ULL(63, TWIN_CONTROL_MEMORY_SHIFT);
+}
+
+static u64 memory_bytes(u64 word)
+{
+	return (word & GENMASK_ULL(TWIN_CONTROL_MEMORY_SHIFT - 1, 0)) << TWIN_CONTROL_MEMORY_SHIFT;
+}
+
+/** twin_given_overlaps() - was any of a span given to this instance? The caller keeps the instance alive */
+bool twin_given_overlaps(const struct twin_instance *instance, u64 start, u64 bytes)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(instance->memory); i++) {
+		u64 word = READ_ONCE(instance->memory[i]);
+
+		if (word && start < memory_start(word) + memory_bytes(word) && memory_start(word) < start + bytes)
+			return true;
+	}
+	return false;
+}
+
+/** twin_given_memory_bytes() - how much memory beside its slot an instance was given; the caller keeps it alive */
+u64 twin_given_memory_bytes(const struct twin_instance *instance)
+{
+	u64 total = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(instance->memory); i++)
+		total += memory_bytes(READ_ONCE(instance->memory[i]));
+	return total;
+}
+
+static u64 *find_memory(struct twin_instance *instance, u64 word)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(instance->memory); i++)
+		if (instance->memory[i] == word)
+			return &instance->memory[i];
+	return NULL;
+}
+
+/* TWINKERNEL_IOC_GIVE_MEMORY */
+int twin_given_memory(struct twinkernel_give_memory *request)
+{
+	u64 word = TWIN_CONTROL_MEMORY(request->start, request->bytes), *entry;
+	struct twin_instance *instance;
+	int err = -ENOENT;
+
+	mutex_lock(&twin_lock);
+	instance = twin_instance_find(request->instance);
+	if (!instance)
+		goto out;
+	twin_slot_freeze();
+	err = twin_slot_free(request->start, request->bytes);
+	if (err)
+		goto out_thaw;
+	err = -ENOSPC;
+	entry = find_memory(instance, 0);
+	if (!entry)
+		goto out_thaw;
+	WRITE_ONCE(*entry, word);
+	twin_control_give_memory(instance->control, entry - instance->memory, word);
+	trace_give_memory(instance->id, request->start, request->bytes);
+	twin_instance_changed(instance);
+	err = 0;
+out_thaw:
+	twin_slot_thaw();
+out:
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
+/* TWINKERNEL_IOC_TAKE_MEMORY */
+int twin_given_take_memory(struct twinkernel_give_memory *request)
+{
+	u64 word = TWIN_CONTROL_MEMORY(request->start, request->bytes), *entry = NULL;
+	struct twin_instance *instance;
+	int err = -ENOENT;
+
+	mutex_lock(&twin_lock);
+	instance = twin_instance_find(request->instance);
+	/* Not what only looks alike: bits of an unaligned start may read as a length. */
+	if (instance && memory_start(word) == request->start && memory_bytes(word) == request->bytes && request->bytes)
+		entry = find_memory(instance, word);
+	if (!entry)
+		goto out;
+	err = -EBUSY;
+	if (!twin_control_take_memory(instance->control, entry - instance->memory, word))
+		goto out;
+	WRITE_ONCE(*entry, 0);
+	trace_take_memory(instance->id, request->start, request->bytes);
+	twin_instance_changed(instance);
+	err = 0;
+out:
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
+/** twin_given_end() - the functions come back from an instance that is over; its memory does when it is forgotten */
 void twin_given_end(struct twin_instance *instance)
 {
 	lockdep_assert_held(&twin_lock);

@@ -14,6 +14,7 @@
 #include "cpu.h"
 #include "failover.h"
 #include "instance.h"
+#include "machine.h"
 #include "slot.h"
 #include "sysfs.h"
 #include "trace.h"
@@ -85,7 +86,7 @@ int twin_instance_give(struct twin_instance *instance, unsigned int cpu)
 		return err;
 	cpumask_set_cpu(cpu, &instance->cpus);
 	trace_give_cpu(instance->id, cpu, apic_id);
-	twin_control_give_cpu(instance->control, apic_id, cpumask_weight(&instance->cpus));
+	instance->cpu_entries = twin_control_give_cpu(instance->control, apic_id, instance->cpu_entries);
 	twin_instance_changed(instance);
 	return 0;
 }
@@ -143,6 +144,20 @@ u32 twin_instance_of_cpu(unsigned int cpu)
 		if (cpumask_test_cpu(cpu, &instance->cpus))
 			return instance->id;
 	return 0;
+}
+
+/** twin_instance_has_memory() - was any of a span given to an instance? Without twin_lock, for the memory notifier */
+bool twin_instance_has_memory(u64 start, u64 bytes)
+{
+	struct twin_instance *instance;
+	unsigned long flags;
+	bool has = false;
+
+	spin_lock_irqsave(&beat_lock, flags);
+	list_for_each_entry(instance, &instances, link)
+		has |= twin_given_overlaps(instance, start, bytes);
+	spin_unlock_irqrestore(&beat_lock, flags);
+	return has;
 }
 
 /** twin_instance_state() - enum twinkernel_state; what the instance wrote counts only when it makes sense */
@@ -219,6 +234,47 @@ int twin_instance_give_cpu(struct twinkernel_give_cpu *give)
 	return err;
 }
 
+static int take_cpu(struct twin_instance *instance, unsigned int cpu)
+{
+	u32 state = twin_instance_state(instance), apic_id;
+	int err;
+
+	if (cpu >= nr_cpu_ids || !cpumask_test_cpu(cpu, &instance->cpus))
+		return -ENOENT;
+	if (state < TWINKERNEL_ALIVE)
+		return -EAGAIN;
+	err = state == TWINKERNEL_PANICKED ? -EBUSY : twin_cpu_apic_id(cpu, &apic_id);
+	if (err)
+		return err;
+	if (apic_id == twin_machine.boot_apic_id)
+		return -EOPNOTSUPP;
+	err = twin_control_take_cpu(instance->control, apic_id, instance->cpu_entries);
+	if (err)
+		return err;
+	/* It halts in the instance's code: not for longer than the instance's memory is there. */
+	twin_cpu_stop(apic_id, instance->slot->low_start);
+	cpumask_clear_cpu(cpu, &instance->cpus);
+	twin_cpu_take_back(cpu);
+	trace_take_cpu(instance->id, cpu, apic_id);
+	twin_instance_changed(instance);
+	return 0;
+}
+
+/* TWINKERNEL_IOC_TAKE_CPU */
+int twin_instance_take_cpu(struct twinkernel_give_cpu *take)
+{
+	struct twin_instance *instance;
+	int err;
+
+	if (take->reserved)
+		return -EINVAL;
+	mutex_lock(&twin_lock);
+	instance = twin_instance_find(take->instance);
+	err = instance ? take_cpu(instance, take->cpu) : -ENOENT;
+	mutex_unlock(&twin_lock);
+	return err;
+}
+
 static void describe(struct twin_instance *instance, struct twinkernel_instance *out)
 {
 	ktime_t now = ktime_get();
@@ -254,6 +310,7 @@ bool twin_instance_look(u32 id, struct twin_instance_view *view)
 		cpumask_copy(&view->cpus, &instance->cpus);
 		for (u32 i = 0; i < ARRAY_SIZE(view->functions); i++)
 			view->functions[i] = READ_ONCE(instance->functions[i].word);
+		view->memory_bytes = twin_given_memory_bytes(instance);
 		view->changes = READ_ONCE(instance->changes);
 		memcpy(view->image_id, instance->image_id, sizeof(view->image_id));
 		break;

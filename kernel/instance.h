@@ -21,7 +21,9 @@ struct twin_slot;
  * @slot: where it lives
  * @control: what it shares with this kernel; its writes are not trusted
  * @cpus: processors of this kernel that it was given
+ * @cpu_entries: entries for processors in the control block, with those taken back
  * @functions: PCI functions of this kernel that it was given
+ * @memory: pieces of this kernel's memory that it was given, as in the control block
  * @changes: counts what it was given and gave back
  * @image_id: what runs, as the launch named it
  * @node: in sysfs; may be NULL
@@ -35,7 +37,9 @@ struct twin_instance {
 	struct twin_slot *slot;
 	struct twin_control *control;
 	struct cpumask cpus;
+	u32 cpu_entries;
 	struct twin_given_function functions[TWIN_CONTROL_MAX_FUNCTIONS];
+	u64 memory[TWIN_CONTROL_MAX_MEMORY];
 	u32 changes;
 	char image_id[TWINKERNEL_IMAGE_ID];
 	struct twin_node *node;
@@ -49,13 +53,15 @@ struct twin_instance {
  * @seen: as the ioctl tells it
  * @cpus: given to it
  * @functions: given to it, as in the control block; 0: none
- * @changes: how often either changed
+ * @memory_bytes: of memory given to it beside its slot
+ * @changes: how often any of these changed
  * @image_id: as the launch named it
  */
 struct twin_instance_view {
 	struct twinkernel_instance seen;
 	struct cpumask cpus;
 	u32 functions[TWIN_CONTROL_MAX_FUNCTIONS];
+	u64 memory_bytes;
 	u32 changes;
 	char image_id[TWINKERNEL_IMAGE_ID];
 };
@@ -67,12 +73,14 @@ int twin_instance_give(struct twin_instance *instance, unsigned int cpu);
 void twin_instance_reset(struct twin_instance *instance);
 void twin_instance_forget(struct twin_instance *instance);
 struct twin_instance *twin_instance_find(u32 id);
+bool twin_instance_has_memory(u64 start, u64 bytes);
 u32 twin_instance_of_cpu(unsigned int cpu);
 u32 twin_instance_state(const struct twin_instance *instance);
 void twin_instance_beat(ktime_t now);
 
 int twin_instance_stop(struct twinkernel_stop *stop);
 int twin_instance_give_cpu(struct twinkernel_give_cpu *give);
+int twin_instance_take_cpu(struct twinkernel_give_cpu *take);
 int twin_instance_list(struct twinkernel_instances *instances);
 
 #endif

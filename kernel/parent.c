@@ -125,42 +125,59 @@ u32 twin_parent_query_flags(void)
 	       (twin_parent_parked() ? TWINKERNEL_QUERY_PARENT_PARKED : 0);
 }
 
-/** twin_parent_gave_cpu() - has the parent handed over the processor with this APIC id? Lockless. */
-bool twin_parent_gave_cpu(u32 apic_id)
+/* Both arrays at the index at which the parent's holds @word. The order of both kernels is told in include/abi/control.h. */
+static bool use_word(const u32 *given, u32 *used, u32 count, u32 word, bool use)
 {
-	u32 count;
-
-	if (!READ_ONCE(has_parent))
-		return true;
-	count = min_t(u32, smp_load_acquire(&control->cpu_count), TWIN_CONTROL_MAX_CPUS);
-	for (u32 i = 0; i < count; i++)
-		if (READ_ONCE(control->cpus[i]) == apic_id)
+	for (u32 i = 0; i < count; i++) {
+		if (READ_ONCE(given[i]) != word)
+			continue;
+		smp_store_release(&used[i], use);
+		smp_mb();
+		if (READ_ONCE(given[i]) == word)
 			return true;
+		WRITE_ONCE(used[i], 0);
+	}
 	return false;
 }
 
 /**
- * twin_parent_use_function() - take a function that the parent gave, or let go of it
- * @bus: its bus, at most 255
- * @devfn: device and function, at most 255
+ * twin_parent_use_cpu() - take a processor that the parent gave, or let go of it; any context
+ * @apic_id: which
  * @use: which of both
  *
  * Return: false when the parent has not given it, or has taken it back.
  */
+bool twin_parent_use_cpu(u32 apic_id, bool use)
+{
+	u32 count = min_t(u32, smp_load_acquire(&control->cpu_count), TWIN_CONTROL_MAX_CPUS);
+
+	return use_word(control->cpus, control->cpus_used, count, apic_id, use);
+}
+
+/** twin_parent_use_function() - the same of a PCI function; @bus and @devfn at most 255 */
 bool twin_parent_use_function(u32 bus, u32 devfn, bool use)
 {
-	u32 word = TWIN_CONTROL_FUNCTION | bus << 8 | devfn;
+	lockdep_assert_held(&twin_lock);
+	return READ_ONCE(has_parent) && use_word(control->functions, control->functions_used, TWIN_CONTROL_MAX_FUNCTIONS,
+						 TWIN_CONTROL_FUNCTION | bus << 8 | devfn, use);
+}
+
+/** twin_parent_use_memory() - the same of a piece of memory, exactly as it was given */
+bool twin_parent_use_memory(u64 start, u64 bytes, bool use)
+{
+	u64 word = TWIN_CONTROL_MEMORY(start, bytes);
 
 	lockdep_assert_held(&twin_lock);
-	for (u32 i = 0; READ_ONCE(has_parent) && i < TWIN_CONTROL_MAX_FUNCTIONS; i++) {
-		if (READ_ONCE(control->functions[i]) != word)
-			continue;
-		smp_store_release(&control->functions_used[i], use);
-		smp_mb();	/* see include/abi/control.h */
-		if (READ_ONCE(control->functions[i]) == word)
-			return true;
-		WRITE_ONCE(control->functions_used[i], 0);
+	if (!READ_ONCE(has_parent) || !bytes || !IS_ALIGNED(start | bytes, BIT_ULL(TWIN_CONTROL_MEMORY_SHIFT)))
 		return false;
+	for (u32 i = 0; i < TWIN_CONTROL_MAX_MEMORY; i++) {
+		if (READ_ONCE(control->memory[i]) != word)
+			continue;
+		smp_store_release(&control->memory_used[i], use);
+		smp_mb();
+		if (READ_ONCE(control->memory[i]) == word)
+			return true;
+		WRITE_ONCE(control->memory_used[i], 0);
 	}
 	return false;
 }

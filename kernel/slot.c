@@ -13,6 +13,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include "instance.h"
 #include "machine.h"
 #include "memmap.h"
 #include "parent.h"
@@ -37,6 +38,12 @@ static unsigned int reserved_count;
 static LIST_HEAD(slots);	/* changes under twin_lock and slots_sem */
 static DECLARE_RWSEM(slots_sem);	/* for the memory notifier, which must not wait for twin_lock */
 static u32 last_id;
+
+/* Going online right now: the kernel does one at a time. Written with slots_sem held to read, read with it held to write. */
+static struct {
+	u64 start;
+	u64 bytes;
+} coming;
 
 /** twin_slot_reserved() - the @index-th range reserved at boot; false when there is none */
 bool twin_slot_reserved(unsigned int index, u64 *start, u64 *bytes)
@@ -120,6 +127,12 @@ static u64 find_window(struct page **pages)
 	return twin_window_allocate(pages);
 }
 
+/* Blocks on their way online: those that were let through and that nobody counts as online yet. */
+static bool coming_online(u64 start, u64 bytes)
+{
+	return start < coming.start + coming.bytes && coming.start < start + bytes;
+}
+
 static int claimable(u64 start, u64 bytes, u32 *flags)
 {
 	unsigned long block = memory_block_size_bytes();
@@ -131,7 +144,7 @@ static int claimable(u64 start, u64 bytes, u32 *flags)
 
 		return start + bytes > last->start + last->size ? -EINVAL : -ENXIO;
 	}
-	if (twin_slot_overlaps(start, bytes))
+	if (twin_slot_overlaps(start, bytes) || twin_instance_has_memory(start, bytes))
 		return -EEXIST;
 	if (boot_reserved(start, bytes)) {
 		*flags |= TWINKERNEL_SLOT_BOOT_RESERVED;
@@ -141,9 +154,31 @@ static int claimable(u64 start, u64 bytes, u32 *flags)
 		*flags |= TWINKERNEL_SLOT_CRASH_KERNEL;
 		return crash_kernel_in(*flags) ? -EBUSY : 0;
 	}
-	if (any_online(start, bytes))
+	if (any_online(start, bytes) || coming_online(start, bytes))
 		return -EBUSY;
 	return twin_memmap_is_ram(start, bytes) ? 0 : -ENXIO;
+}
+
+/** twin_slot_freeze() - from here on no memory block goes online that was not on its way already */
+void twin_slot_freeze(void)
+{
+	down_write(&slots_sem);
+}
+
+void twin_slot_thaw(void)
+{
+	up_write(&slots_sem);
+}
+
+/** twin_slot_free() - is a span out of this kernel's use, and nobody else's? Between freeze and thaw; errnos of a claim */
+int twin_slot_free(u64 start, u64 bytes)
+{
+	u32 flags = 0;
+	int err;
+
+	lockdep_assert_held(&slots_sem);
+	err = claimable(start, bytes, &flags);
+	return !err && flags & TWINKERNEL_SLOT_CRASH_KERNEL ? -ENXIO : err;
 }
 
 /* TWINKERNEL_IOC_CLAIM_SLOT */
@@ -325,12 +360,15 @@ int twin_slot_mmap(struct vm_area_struct *vma)
 static int on_memory(struct notifier_block *block, unsigned long action, void *data)
 {
 	struct memory_notify *change = data;
+	u64 start = PFN_PHYS(change->start_pfn), bytes = PFN_PHYS(change->nr_pages);
 	bool refuse;
 
-	if (action != MEM_GOING_ONLINE)
+	if (action != MEM_GOING_ONLINE && action != MEM_ONLINE && action != MEM_CANCEL_ONLINE)
 		return NOTIFY_OK;
 	down_read(&slots_sem);
-	refuse = twin_slot_overlaps(PFN_PHYS(change->start_pfn), PFN_PHYS(change->nr_pages));
+	refuse = action == MEM_GOING_ONLINE && (twin_slot_overlaps(start, bytes) || twin_instance_has_memory(start, bytes));
+	coming.start = start;
+	coming.bytes = action == MEM_GOING_ONLINE && !refuse ? bytes : 0;
 	up_read(&slots_sem);
 	return refuse ? notifier_from_errno(-EBUSY) : NOTIFY_OK;
 }

@@ -45,6 +45,9 @@ bool twin_slot_busy(const struct twin_slot *slot);
 
 bool twin_slot_look(u32 id, struct twinkernel_slot *view);
 
+void twin_slot_freeze(void);
+void twin_slot_thaw(void);
+int twin_slot_free(u64 start, u64 bytes);
 int twin_slot_claim(struct twinkernel_claim_slot *claim);
 int twin_slot_release(struct twinkernel_release_slot *release);
 int twin_slot_list(struct twinkernel_slots *slots);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /sys/kernel/twinkernel: what is there, for people and scripts.
- *   instances/<id>/{state,cpus,functions,slot,beat,release,image_id}   slots/<id>/{start,bytes,window,instance}
+ *   instances/<id>/{state,cpus,functions,memory,slot,beat,release,image_id}   slots/<id>/{start,bytes,window,instance}
  * An instance's directory sends KOBJ_CHANGE with TWINKERNEL_STATE= when its state changes, or what it was given. A node outlives what it
  * shows: reading one whose instance or slot is gone fails with -ENODEV. Nothing here waits for twin_lock, which is
  * held while nodes are removed.
@@ -58,6 +58,7 @@ struct node_attribute {
 
 INSTANCE_ATTRIBUTE(state, "%s", state_names[view.seen.state]);
 INSTANCE_ATTRIBUTE(cpus, "%*pbl", cpumask_pr_args(&view.cpus));
+INSTANCE_ATTRIBUTE(memory, "%llu", view.memory_bytes);
 INSTANCE_ATTRIBUTE(slot, "%u", view.seen.slot);
 INSTANCE_ATTRIBUTE(beat, "%llu", view.seen.beat);
 INSTANCE_ATTRIBUTE(release, "%s", view.seen.release);
@@ -98,7 +99,8 @@ SLOT_ATTRIBUTE(instance, "%u", view.instance);
 
 static struct attribute *instance_attrs[] = {
 	&instance_state.attribute, &instance_cpus.attribute, &instance_slot.attribute, &instance_beat.attribute,
-	&instance_release.attribute, &instance_image_id.attribute, &instance_functions.attribute, NULL,
+	&instance_release.attribute, &instance_image_id.attribute, &instance_functions.attribute,
+	&instance_memory.attribute, NULL,
 };
 ATTRIBUTE_GROUPS(instance);
 

@@ -21,6 +21,12 @@ DEFINE_EVENT(twin_memory, release_slot, TP_PROTO(u32 id, u64 start, u64 bytes), 
 /* id: 0 */
 DEFINE_EVENT(twin_memory, adopt_memory, TP_PROTO(u32 id, u64 start, u64 bytes), TP_ARGS(id, start, bytes));
 
+/* id: the instance */
+DEFINE_EVENT(twin_memory, give_memory, TP_PROTO(u32 id, u64 start, u64 bytes), TP_ARGS(id, start, bytes));
+DEFINE_EVENT(twin_memory, take_memory, TP_PROTO(u32 id, u64 start, u64 bytes), TP_ARGS(id, start, bytes));
+/* id: 0, it goes back to the parent */
+DEFINE_EVENT(twin_memory, release_memory, TP_PROTO(u32 id, u64 start, u64 bytes), TP_ARGS(id, start, bytes));
+
 DECLARE_EVENT_CLASS(twin_processor,
 	TP_PROTO(u32 instance, u32 cpu, u32 apic_id),
 	TP_ARGS(instance, cpu, apic_id),
@@ -29,6 +35,7 @@ DECLARE_EVENT_CLASS(twin_processor,
 	TP_printk("instance=%u cpu=%u apic_id=%u", __entry->instance, __entry->cpu, __entry->apic_id)
 );
 DEFINE_EVENT(twin_processor, give_cpu, TP_PROTO(u32 instance, u32 cpu, u32 apic_id), TP_ARGS(instance, cpu, apic_id));
+DEFINE_EVENT(twin_processor, take_cpu, TP_PROTO(u32 instance, u32 cpu, u32 apic_id), TP_ARGS(instance, cpu, apic_id));
 DEFINE_EVENT(twin_processor, launch, TP_PROTO(u32 instance, u32 cpu, u32 apic_id), TP_ARGS(instance, cpu, apic_id));
 
 DECLARE_EVENT_CLASS(twin_word,

@@ -188,6 +188,9 @@ static void only_in_an_instance(void)
 	REFUSED(EINVAL, WAIT_PARKED, "wait for too long", twinkernel_wait_parked, .timeout_ms = 60001);
 	REFUSED(ENOENT, WAIT_PARKED, "wait without a parent", twinkernel_wait_parked, .timeout_ms = 10);
 	REFUSED(ENOENT, ADOPT_FUNCTION, "adopt without a parent", twinkernel_adopt_function);
+	REFUSED(EINVAL, RELEASE_MEMORY, "release memory with a reserved member", twinkernel_release_memory, .reserved = 1);
+	REFUSED(ENOENT, RELEASE_MEMORY, "release memory without a parent", twinkernel_release_memory);
+	REFUSED(EINVAL, TAKE_CPU, "take a CPU with a reserved member", twinkernel_give_cpu, .reserved = 1);
 	REFUSED(EINVAL, RELEASE_FUNCTION, "release with a reserved member", twinkernel_release_function, .reserved = 1);
 	REFUSED(ENOENT, RELEASE_FUNCTION, "release without a parent", twinkernel_release_function);
 	REFUSED(ENOENT, RETURN, "return without a parent", twinkernel_return);

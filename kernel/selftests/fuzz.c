@@ -52,7 +52,8 @@ static const uint16_t sizes[REQUESTS] = {
 	sizeof(struct twinkernel_wait_parked), sizeof(struct twinkernel_adopt_function), sizeof(struct twinkernel_return),
 	sizeof(struct twinkernel_commit), sizeof(struct twinkernel_adopt_memory), sizeof(struct twinkernel_arm),
 	sizeof(struct twinkernel_give_function), sizeof(struct twinkernel_give_function),
-	sizeof(struct twinkernel_release_function),
+	sizeof(struct twinkernel_release_function), sizeof(struct twinkernel_give_memory),
+	sizeof(struct twinkernel_give_memory), sizeof(struct twinkernel_release_memory),
 };
 
 /* A value that some member may well have. */
@@ -98,7 +99,7 @@ static void fill(uint8_t *bytes, uint32_t number, const struct claimed *claimed)
 		}
 	}
 	if ((number == 2 || number == 5 || number == 7 || number == 8 || number == 9 || number == 0x12 ||
-	     number == 0x13) && chance(2))
+	     number == 0x13 || number == 0x15 || number == 0x16) && chance(2))
 		((struct twinkernel_stop *)bytes)->instance = number == 2 ? shared->slot : shared->instance;
 	if (number == 1 && chance(2)) {	/* a slot that was released is worth claiming again */
 		struct twinkernel_claim_slot *claim = (void *)bytes;

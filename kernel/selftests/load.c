@@ -11,6 +11,7 @@
 
 bool hands_on;
 bool other_console_taken;
+int boots_with = 1;
 static uint64_t slot_start;	/* of what is mapped */
 static uint8_t *slot;
 
@@ -129,8 +130,13 @@ static void write_acpi(uint64_t rsdp, const struct machine *machine, const struc
 	table = begin_table("APIC", 44 + 8 * (cpus + 1), 4);
 	put32(table + 36, 0xfee00000);
 	memcpy(table + 44, (uint8_t[]){ 0, 8, 0x7e, 0x7e, 2, 0, 0, 0 }, 8);	/* a phantom boot processor */
-	for (uint32_t i = 0; i < cpus; i++)
-		memcpy(table + 52 + 8 * i, (uint8_t[]){ 0, 8, i, machine->cpus[i].apic_id, 1, 0, 0, 0 }, 8);
+	for (uint32_t i = 0, next = 0; i < 2 * cpus; i++) {
+		const struct twinkernel_cpu *cpu = &machine->cpus[i % cpus];
+		bool free = !(cpu->flags & TWINKERNEL_CPU_ONLINE) && !cpu->instance;
+
+		if (free == (i < cpus))
+			memcpy(table + 52 + 8 * next++, (uint8_t[]){ 0, 8, i % cpus, cpu->apic_id, 1, 0, 0, 0 }, 8);
+	}
 	madt = end_table(table);
 
 	table = begin_table("MCFG", 60, 1);
@@ -287,8 +293,8 @@ static const char *free_console(void)
 void twin_options(char *to, size_t room, const struct machine *machine, uint64_t control)
 {
 	snprintf(to, room,
-		 "%s nokaslr maxcpus=1 noreplace-smp no_ipi_broadcast=1 tsc_early_khz=%u tsc=reliable pci=off panic=0 twinkernel.control=0x%llx",
-		 free_console(), machine->query.tsc_khz, (unsigned long long)control);
+		 "%s nokaslr maxcpus=%d noreplace-smp no_ipi_broadcast=1 tsc_early_khz=%u tsc=reliable pci=off panic=0 twinkernel.control=0x%llx",
+		 free_console(), boots_with, machine->query.tsc_khz, (unsigned long long)control);
 }
 
 void load(const struct twinkernel_claim_slot *claim, const struct machine *machine, const char *kernel,

@@ -134,31 +134,156 @@ static void take_function(uint32_t instance)
 	second_card_serves("again");
 }
 
+static int cpu_request(unsigned long request, uint32_t instance, uint32_t cpu)
+{
+	struct twinkernel_give_cpu argument = { .size = sizeof(argument), .instance = instance, .cpu = cpu };
+
+	return ioctl(device, request, &argument) ? errno : 0;
+}
+
+/* In this machine a CPU's number here is its APIC id. */
+static int order_cpu(uint32_t instance, uint32_t apic_id, const char *what)
+{
+	char command[32];
+
+	snprintf(command, sizeof(command), "cpu %u %s", apic_id, what);
+	return order(instance, command);
+}
+
+static void give_cpu(uint32_t instance, uint32_t cpu)
+{
+	TIMED(set_cpu(cpu, false), "CPU offline");
+	TIMED(!cpu_request(TWINKERNEL_IOC_GIVE_CPU, instance, cpu), "give it");
+	TIMED(!order_cpu(instance, cpu, "on"), "there: online");
+	check(!set_cpu(cpu, true), "it refuses to go online here");
+	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, instance, cpu) == EBUSY, "take it while it is in use");
+}
+
+static void take_cpu(uint32_t instance, uint32_t cpu)
+{
+	TIMED(!order_cpu(instance, cpu, "off"), "there: offline");
+	TIMED(!cpu_request(TWINKERNEL_IOC_TAKE_CPU, instance, cpu), "take it back");
+	check(order_cpu(instance, cpu, "on") == EBUSY, "there: it refuses to go online");
+	TIMED(set_cpu(cpu, true), "CPU online");
+}
+
+static int memory_request(unsigned long request, uint32_t instance, uint64_t start, uint64_t bytes)
+{
+	struct twinkernel_give_memory argument = {
+		.size = sizeof(argument), .instance = instance, .start = start, .bytes = bytes,
+	};
+
+	return ioctl(device, request, &argument) ? errno : 0;
+}
+
+static int order_memory(uint32_t instance, const char *what, uint64_t start, uint64_t bytes)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "memory %s %#llx %#llx", what, (unsigned long long)start,
+		 (unsigned long long)bytes);
+	return order(instance, command);
+}
+
+static uint64_t block_bytes;
+
+/* The first block that goes offline; 0: none. */
+static int free_block(void)
+{
+	int block = 1;
+
+	for (uint64_t start = now_us(); block < 256; block++)
+		if (set_block(block, "offline")) {
+			say("block %d offline after %llu us", block, (unsigned long long)(now_us() - start));
+			return block;
+		}
+	return 0;
+}
+
+static void refuse_memory(uint32_t instance, const struct claimed *claimed)
+{
+	uint64_t slot = claimed->slot.start;
+
+	check(memory_request(TWINKERNEL_IOC_GIVE_MEMORY, 77, slot, block_bytes) == ENOENT, "memory to nobody");
+	check(memory_request(TWINKERNEL_IOC_GIVE_MEMORY, instance, slot, block_bytes) == EEXIST, "memory of a slot");
+	check(memory_request(TWINKERNEL_IOC_GIVE_MEMORY, instance, slot + claimed->slot.bytes, block_bytes) == EBUSY,
+	      "memory that is online");
+	check(memory_request(TWINKERNEL_IOC_GIVE_MEMORY, instance, slot, 4096) == EINVAL, "less than a block");
+	check(memory_request(TWINKERNEL_IOC_TAKE_MEMORY, instance, slot, block_bytes) == ENOENT, "take what was not given");
+	check(order_memory(instance, "adopt", slot + claimed->slot.bytes, block_bytes) == EAGAIN,
+	      "there: adopt what was not given");
+	check(order_memory(instance, "release", slot + claimed->slot.bytes, block_bytes) == ENOENT,
+	      "there: release what was not given");
+}
+
+static void give_block(uint32_t instance, int block)
+{
+	struct twinkernel_claim_slot claim = { .size = sizeof(claim), .start = block * block_bytes, .bytes = block_bytes };
+
+	TIMED(!memory_request(TWINKERNEL_IOC_GIVE_MEMORY, instance, block * block_bytes, block_bytes), "give the block");
+	check(!set_block(block, "online"), "it refuses to go online here");
+	check(ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claim) && errno == EEXIST, "a slot in it");
+	TIMED(!order_memory(instance, "adopt", block * block_bytes, block_bytes), "there: adopted and online");
+	check(memory_request(TWINKERNEL_IOC_TAKE_MEMORY, instance, block * block_bytes, block_bytes) == EBUSY,
+	      "take it while it is in use");
+}
+
+static void take_block(uint32_t instance, int block)
+{
+	TIMED(!order_memory(instance, "release", block * block_bytes, block_bytes), "there: offline and removed");
+	TIMED(!memory_request(TWINKERNEL_IOC_TAKE_MEMORY, instance, block * block_bytes, block_bytes), "take the block back");
+	TIMED(set_block(block, "online"), "block online");
+}
+
 static void transfers(const char *name)
 {
 	long memory = meminfo_kib("MemTotal:");
 	struct claimed claimed;
 	uint32_t instance;
+	int blocks[2];
 	pid_t child;
 
 	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
 	second_card_serves("at first");
-	must(set_cpu(1, false), "CPU 1 offline");
+	must(set_cpu(1, false) && set_cpu(2, false), "CPUs 1 and 2 offline");
 	claim_memory(&claimed, 4);
+	block_bytes = claimed.slot.bytes / 4;
+	boots_with = 2;
 	load_image(&claimed, name);
 	instance = launch_image(&claimed, 1);
+	must(!cpu_request(TWINKERNEL_IOC_GIVE_CPU, instance, 2), "the second CPU that it boots with (%m)");
+	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, instance, 2) == EAGAIN, "nothing is taken while it boots");
 	child = serve();
 	wait_state(instance, TWINKERNEL_READY, 60000);
 	still_serves("while the instance boots");
+	check(!order(instance, "cpus 2"), "it has booted with two CPUs");
+	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, instance, 3) == ENOENT, "take a CPU that was not given");
+	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, 77, 3) == ENOENT, "take a CPU from nobody");
 	refuse_functions(instance);
+	refuse_memory(instance, &claimed);
 	for (int round = 0; round < 2; round++) {
+		give_cpu(instance, 3);
+		for (int i = 0; i < 2; i++) {
+			blocks[i] = free_block();
+			must(blocks[i], "a block is offline");
+			give_block(instance, blocks[i]);
+		}
 		give_function(instance);
-		still_serves("with the second card away");
-		if (round == 0)
-			take_function(instance);
+		still_serves("with all of it away");
+		if (round)
+			break;
+		check(!order(instance, "use"), "there: the memory is used");
+		take_function(instance);
+		for (int i = 2; i-- > 0;)
+			take_block(instance, blocks[i]);
+		take_cpu(instance, 3);
+		still_serves("with all of it back");
 	}
 	stop(instance);
 	second_card_serves("after the stop");
+	for (int i = 0; i < 2; i++)
+		check(set_block(blocks[i], "online"), "block %d is back", blocks[i]);
+	check(set_cpu(2, true) && set_cpu(3, true), "CPUs 2 and 3 are back");
 	still_serves("to the end");
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
@@ -183,19 +308,86 @@ static int release_second(void)
 	return ioctl(device, TWINKERNEL_IOC_RELEASE_FUNCTION, &release) ? errno : 0;
 }
 
+static int switch_cpu(uint32_t apic_id, bool on)
+{
+	struct machine machine;
+
+	query_machine(&machine);
+	for (uint32_t i = 0; i < machine.query.cpu_count; i++)
+		if (machine.cpus[i].apic_id == apic_id)
+			return set_cpu(machine.cpus[i].cpu, on) ? 0 : errno;
+	return ENODEV;
+}
+
+static int adopt_memory(uint64_t start, uint64_t bytes)
+{
+	struct twinkernel_adopt_memory adopt = { .size = sizeof(adopt), .start = start, .bytes = bytes };
+	long before = meminfo_kib("MemTotal:");
+
+	if (ioctl(device, TWINKERNEL_IOC_ADOPT_MEMORY, &adopt))
+		return errno;
+	if (!set_block(start / bytes, "online_movable"))
+		return errno;
+	return meminfo_kib("MemTotal:") - before == (long)(bytes / 1024) ? 0 : EIO;
+}
+
+static int release_memory(uint64_t start, uint64_t bytes)
+{
+	struct twinkernel_release_memory release = { .size = sizeof(release), .start = start, .bytes = bytes };
+
+	return ioctl(device, TWINKERNEL_IOC_RELEASE_MEMORY, &release) ? errno : 0;
+}
+
+/* Movable memory is handed out first: so much of it reaches every page that was adopted. */
+static int fill_memory(void)
+{
+	size_t words = (256ULL << 20) / sizeof(uint64_t), wrong = 0;
+	uint64_t *at = mmap(NULL, words * sizeof(*at), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		return errno;
+	for (size_t i = 0; i < words; i += 64)
+		at[i] = i;
+	for (size_t i = 0; i < words; i += 64)
+		wrong += at[i] != i;
+	munmap(at, words * sizeof(*at));
+	return wrong ? EIO : 0;
+}
+
 static int obey(const char *command)
 {
+	unsigned long long start, bytes;
+	struct machine machine;
+	uint32_t number;
+	char word[8];
+
 	if (!strcmp(command, "adopt"))
 		return adopt_second();
 	if (!strcmp(command, "release"))
 		return release_second();
+	if (sscanf(command, "cpu %u %7s", &number, word) == 2)
+		return switch_cpu(number, !strcmp(word, "on"));
+	if (sscanf(command, "memory %7s %llx %llx", word, &start, &bytes) == 3)
+		return *word == 'a' ? adopt_memory(start, bytes) : release_memory(start, bytes);
+	if (!strcmp(command, "use"))
+		return fill_memory();
+	if (sscanf(command, "cpus %u", &number) == 1) {
+		query_machine(&machine);
+		for (uint32_t i = 0; i < machine.query.cpu_count; i++)
+			number -= machine.cpus[i].flags & TWINKERNEL_CPU_ONLINE;
+		return number ? ERANGE : 0;
+	}
 	return ENOSYS;
 }
 
 static void obeys(const char *name)
 {
+	struct twinkernel_ready ready = { .size = sizeof(ready) };
+
 	(void)name;
-	get_ready();
+	write_file("/sys/devices/system/memory/auto_online_blocks", "offline");
+	check(!set_cpu(2, true), "the old kernel's CPU refuses to go online here");
+	must(!ioctl(device, TWINKERNEL_IOC_READY, &ready), "ready (%m)");
 	for (;;) {
 		char text[64] = "";
 		struct twinkernel_message in = {

@@ -39,6 +39,7 @@ struct loaded {
 	uint64_t entry, boot_params, page_table, control;
 };
 extern bool hands_on;			/* the loaded initramfs also holds /next/vmlinuz and /next/initrd */
+extern int boots_with;			/* CPUs that the new kernel brings up by itself: those offline here come first in its tables */
 extern bool other_console_taken;	/* the first load of two has the second serial port */
 void load(const struct twinkernel_claim_slot *slot, const struct machine *machine, const char *kernel,
 	  const char *initrd, const char *options, struct loaded *out);

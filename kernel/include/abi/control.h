@@ -15,6 +15,7 @@
 #define TWIN_CONTROL_VERSION	1
 #define TWIN_CONTROL_MAX_CPUS	512
 #define TWIN_CONTROL_MAX_FUNCTIONS	16
+#define TWIN_CONTROL_MAX_MEMORY		256
 
 enum twin_parent_state {
 	TWIN_PARENT_RUNNING = 1,
@@ -30,8 +31,11 @@ struct twin_mailbox {
 	__u8 data[TWINKERNEL_MESSAGE_MAX];
 };
 
-/* A word for a function that was given: TWIN_CONTROL_FUNCTION | bus << 8 | devfn. */
+/* Entries of what was given. A processor is its APIC id, a function TWIN_CONTROL_FUNCTION | bus << 8 | devfn, a piece of memory TWIN_CONTROL_MEMORY(). */
+#define TWIN_CONTROL_NO_CPU	0xffffffffu
 #define TWIN_CONTROL_FUNCTION	0x80000000u
+#define TWIN_CONTROL_MEMORY_SHIFT 27	/* the smallest memory block there is: both count in it */
+#define TWIN_CONTROL_MEMORY(start, bytes) ((start) | (bytes) >> TWIN_CONTROL_MEMORY_SHIFT)
 
 /*
  * Giving and taking back while both kernels run: the parent writes an entry, the instance the word of the same index in
@@ -65,16 +69,19 @@ struct twin_control {
 	__u64 parked_tsc;	/* when parked: TSC and wall clock read together */
 	__u64 parked_realtime_ns;
 	__u32 parked_apic_id;	/* the CPU that waits, valid when parked */
-	__u32 cpu_count;	/* CPUs given to the instance; it must leave all others alone before the commit */
-	__u32 cpus[TWIN_CONTROL_MAX_CPUS];	/* their APIC ids; written before cpu_count */
+	__u32 cpu_count;	/* entries in cpus[], those given to the instance; it must leave all others alone before the commit */
+	__u32 cpus[TWIN_CONTROL_MAX_CPUS];	/* their APIC ids; written before cpu_count; TWIN_CONTROL_NO_CPU: taken back */
 	__u32 functions[TWIN_CONTROL_MAX_FUNCTIONS];	/* given before the park; 0: none */
+	__u64 memory[TWIN_CONTROL_MAX_MEMORY];	/* as well */
 
 	/* Written by the instance. */
 	__u32 child_state __attribute__((aligned(64)));	/* enum twinkernel_state */
 	__u32 child_return;	/* 1: the parent shall go on */
 	__u64 child_beat;
 	char child_release[64];
-	__u32 functions_used[TWIN_CONTROL_MAX_FUNCTIONS];	/* not 0: it has that of the parent's functions[] */
+	__u32 cpus_used[TWIN_CONTROL_MAX_CPUS];	/* not 0: it has that of the parent's cpus[]; true from ALIVE on */
+	__u32 functions_used[TWIN_CONTROL_MAX_FUNCTIONS];
+	__u32 memory_used[TWIN_CONTROL_MAX_MEMORY];
 
 	struct twin_mailbox to_child __attribute__((aligned(64)));
 	struct twin_mailbox to_parent __attribute__((aligned(64)));

@@ -210,7 +210,7 @@ struct twinkernel_instance {
 	__u32 instance;
 	__u32 slot;
 	__u32 state;		/* enum twinkernel_state, as the instance published it */
-	__u32 cpu_count;	/* CPUs given to it so far */
+	__u32 cpu_count;	/* CPUs that it was given */
 	__u64 beat;		/* heartbeat counter, 100 a second */
 	__u64 beat_age_ns;	/* since this kernel saw the counter change; this kernel's clock */
 	char release[64];	/* uname -r, NUL padded; empty before ALIVE */
@@ -227,7 +227,15 @@ struct twinkernel_instances {
 
 /*
  * TWINKERNEL_IOC_GIVE_CPU: note that the offline CPU @cpu is now the instance's, so that it refuses to
- * go online here until the instance is stopped. -ENOENT, -EBUSY as for a launch.
+ * go online here until it is taken back or the instance ends. The instance may put it online at once.
+ * -ENOENT, -EBUSY as for a launch.
+ *
+ * TWINKERNEL_IOC_TAKE_CPU: take it back once the instance has put it offline, or never had it online: it is reset, and may go
+ * online here.
+ *   -ENOENT   unknown instance, or one that was not given this CPU
+ *   -EAGAIN   the instance is not ALIVE: what it uses is not known
+ *   -EBUSY    the instance uses it, or has panicked
+ *   -EOPNOTSUPP the machine's boot processor, whose reset needs memory of the instance: it comes back when that ends
  */
 struct twinkernel_give_cpu {
 	__u32 size;
@@ -257,6 +265,25 @@ struct twinkernel_give_function {
 	__u32 size;
 	__u32 instance;
 	struct twinkernel_function function;
+};
+
+/*
+ * TWINKERNEL_IOC_GIVE_MEMORY: hand offline memory blocks over while this kernel runs on. They refuse to go online here, and
+ * the instance may adopt exactly this piece before the park.
+ *   -ENOENT   unknown instance
+ *   -EINVAL, -EBUSY, -EEXIST, -ENXIO as for a claim; -EEXIST also where it overlaps a piece that was given
+ *   -ENOSPC   the instance has 256 pieces already
+ *
+ * TWINKERNEL_IOC_TAKE_MEMORY: take a piece back, as it was given, once the instance has released it or has never adopted it. Its
+ * blocks may go online here. What an instance still has when it ends comes back by itself.
+ *   -ENOENT   unknown instance, or one that was not given this piece
+ *   -EBUSY    the instance uses it
+ */
+struct twinkernel_give_memory {
+	__u32 size;
+	__u32 instance;
+	__u64 start;
+	__u64 bytes;
 };
 
 /* ---- messages between the two agents ---------------------------------------------------------- */
@@ -395,10 +422,24 @@ struct twinkernel_commit {
 /*
  * TWINKERNEL_IOC_ADOPT_MEMORY: take over [@start, @start + @bytes) of the machine's memory after the
  * commit: whole memory blocks by hot-add (they are then to be put online through sysfs by user space),
- * pieces that this kernel was booted with but held back by freeing them.
- *   -EAGAIN not committed; -EINVAL not a part of the machine's memory; -EEXIST owned already
+ * pieces that this kernel was booted with but held back by freeing them. Before the commit: a piece exactly as
+ * the parent gave it.
+ *   -EAGAIN not committed, and not given; -EINVAL not a part of the machine's memory; -EEXIST owned already
  */
 struct twinkernel_adopt_memory {
+	__u32 size;
+	__u32 reserved;
+	__u64 start;
+	__u64 bytes;
+};
+
+/*
+ * TWINKERNEL_IOC_RELEASE_MEMORY: the way back of a piece that the parent gave: its blocks are taken offline and removed, and
+ * the parent may take it.
+ *   -ENOENT   not adopted here, or not given by the parent in this form
+ *   -EBUSY    some of it does not go offline. The blocks before have been removed; call again, or adopt it again.
+ */
+struct twinkernel_release_memory {
 	__u32 size;
 	__u32 reserved;
 	__u64 start;
@@ -427,5 +468,9 @@ struct twinkernel_adopt_memory {
 #define TWINKERNEL_IOC_GIVE_FUNCTION	_IOWR(TWINKERNEL_IOC_MAGIC, 0x12, struct twinkernel_give_function)
 #define TWINKERNEL_IOC_TAKE_FUNCTION	_IOWR(TWINKERNEL_IOC_MAGIC, 0x13, struct twinkernel_give_function)
 #define TWINKERNEL_IOC_RELEASE_FUNCTION	_IOWR(TWINKERNEL_IOC_MAGIC, 0x14, struct twinkernel_release_function)
+#define TWINKERNEL_IOC_GIVE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x15, struct twinkernel_give_memory)
+#define TWINKERNEL_IOC_TAKE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x16, struct twinkernel_give_memory)
+#define TWINKERNEL_IOC_RELEASE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x17, struct twinkernel_release_memory)
+#define TWINKERNEL_IOC_TAKE_CPU		_IOWR(TWINKERNEL_IOC_MAGIC, 0x24, struct twinkernel_give_cpu)
 
 #endif
