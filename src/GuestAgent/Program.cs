@@ -53,7 +53,7 @@ builder.Services
     .AddSingleton<CpuSwitch>().AddSingleton<MemoryBlocks>()
     .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>().AddSingleton<InspectionReader>()
     .AddSingleton<UpgradeJournal>()
-    .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<QuietConsole>().AddSingleton<Standby>()
+    .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<QuietConsole>().AddSingleton<ContactWatchdog>().AddSingleton<Standby>()
     .AddSingleton<StepRunner>().AddSingleton<GiveBack>()
     .AddSingleton<Preflight>().AddSingleton<Reserve>().AddSingleton<Load>().AddSingleton<Start>().AddSingleton<AwaitStandby>()
     .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>().AddSingleton<Steps>()
@@ -62,7 +62,7 @@ builder.Services
 WebApplication application = builder.Build();
 AgentStartup startup = application.Services.GetRequiredService<AgentStartup>();
 startup.BringUpNetwork();
-application.UseBearerToken(application.Services.GetRequiredService<BearerToken>());
+application.UseBearerToken(application.Services.GetRequiredService<BearerToken>(), application.Services.GetRequiredService<ContactWatchdog>());
 application.MapGrpcService<GuestAgentService>();
 await application.StartAsync();
 startup.Serve(identity, Stopwatch.GetElapsedTime(started).TotalMilliseconds);

@@ -93,6 +93,24 @@ public sealed class UpgradeTests(FleetFixture fleet)
         (await host.UpgradeAsync(HostUnderTest.ImageB)).State.ShouldBe("Completed");
     }
 
+    /// <summary>After the cut-over: A's watch sees a kernel that has panicked; one that is deaf gives the machine back by itself.</summary>
+    [Theory]
+    [InlineData("panic-serving", 5)]
+    [InlineData("deaf", 40)]
+    public async Task B_that_fails_after_the_cut_over_gives_way_to_A_which_was_never_restarted(string variant, int longestGapSeconds)
+    {
+        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, variant);
+        Guest before = await host.GuestAsync();
+
+        Upgrade upgrade = await host.UpgradeAsync($"{HostUnderTest.ImageB}-{variant}");
+
+        upgrade.State.ShouldBe("RolledBack", upgrade.Reason);
+        // On a busy host kernel B may have failed before its first answer was seen.
+        (upgrade.FailedStep, upgrade.Failure).ShouldBeOneOf(("Probation", "ProbationFailed"), ("CutOver", "CutOverReturned"));
+        upgrade.Outage.LongestGap.ToTimeSpan().ShouldBeInRange(TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(longestGapSeconds));
+        await BackOnAAsync(host, before);
+    }
+
     [Fact]
     public async Task HostAgent_killed_in_the_middle_and_restarted_finishes_the_upgrade()
     {

@@ -15,7 +15,7 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 /// The order is kept in <c>/run/twinkernel/handover.json</c> (mode 0600), so that an agent that is started again goes on with it.
 /// </summary>
 public sealed partial class Standby(
-    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, CpuSwitch cpus, GuestNetwork network, QuietConsole console, BearerToken token, StepRunner runner, ILogger<Standby> logger)
+    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, CpuSwitch cpus, GuestNetwork network, QuietConsole console, BearerToken token, StepRunner runner, ContactWatchdog watchdog, ILogger<Standby> logger)
 {
     private const string OrderPath = "/run/twinkernel/handover.json";
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
@@ -87,6 +87,7 @@ public sealed partial class Standby(
             context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience));
             console.End();
             runner.Record(context, null);
+            watchdog.Begin();
         }
         catch (Exception error)
         {

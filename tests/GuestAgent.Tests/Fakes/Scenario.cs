@@ -42,6 +42,10 @@ internal sealed class Scenario : IDisposable
 
     public InspectionReader Inspection { get; private set; } = null!;
 
+    public ContactWatchdog Watchdog { get; private set; } = null!;
+
+    public ManualTime Time { get; } = new();
+
     /// <summary>Nothing of this guest is taken: all CPUs and blocks online, no slot, no instance.</summary>
     public void ShouldBeWhole()
     {
@@ -76,7 +80,8 @@ internal sealed class Scenario : IDisposable
             new CutOver(Device, Network, Token, instances, link, giveBack, Runner, NullLogger<CutOver>.Instance),
             new Commit(Device, memory, cpus),
             new RollBack(Device, Journal, giveBack));
-        Standby = new Standby(Device, Journal, Guest, cpus, Network, new QuietConsole(Guest), Token, Runner, NullLogger<Standby>.Instance);
+        Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
+        Standby = new Standby(Device, Journal, Guest, cpus, Network, new QuietConsole(Guest), Token, Runner, Watchdog, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, new KernelIdentity(Guest));
         Inspection = new InspectionReader(Device, Guest, Network, Status);
     }
