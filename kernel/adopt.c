@@ -13,6 +13,7 @@
 #include "compat/memory.h"
 #include "adopt.h"
 #include "cpu.h"
+#include "link.h"
 #include "machine.h"
 #include "memmap.h"
 #include "parent.h"
@@ -66,6 +67,7 @@ int twin_adopt_commit(struct twinkernel_commit *commit)
 	if (err)
 		goto out;
 	twin_parent_forget();
+	twin_link_remove(0);
 	pr_info("committed: %u processors\n", num_online_cpus());
 out:
 	commit->cpus_online = num_online_cpus();

@@ -10,8 +10,8 @@
 #include "slot.h"
 #include "window.h"
 
-/** twin_control_write() - fill in a fresh control block for an instance in @slot; the magic comes last */
-void twin_control_write(struct twin_control *control, const struct twin_slot *slot)
+/** twin_control_write() - fill in a fresh control block for what @launch starts in @slot; the magic comes last */
+void twin_control_write(struct twin_control *control, const struct twin_slot *slot, const struct twinkernel_launch *launch)
 {
 	const struct twin_machine *machine = &twin_machine;
 
@@ -30,6 +30,8 @@ void twin_control_write(struct twin_control *control, const struct twin_slot *sl
 	control->slot_bytes = slot->bytes;
 	control->range_count = machine->range_count;
 	memcpy(control->ranges, machine->ranges, machine->range_count * sizeof(control->ranges[0]));
+	control->link_start = launch->link;
+	control->link_bytes = launch->link_bytes;
 	control->parent_state = TWIN_PARENT_RUNNING;
 	smp_wmb();
 	WRITE_ONCE(control->magic, TWIN_CONTROL_MAGIC);

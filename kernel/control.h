@@ -8,7 +8,7 @@
 struct twin_control;
 struct twin_slot;
 
-void twin_control_write(struct twin_control *control, const struct twin_slot *slot);
+void twin_control_write(struct twin_control *control, const struct twin_slot *slot, const struct twinkernel_launch *launch);
 u32 twin_control_give_cpu(struct twin_control *control, u32 apic_id, u32 entries);
 int twin_control_take_cpu(struct twin_control *control, u32 apic_id, u32 entries);
 void twin_control_give_function(struct twin_control *control, u32 index, u32 word);

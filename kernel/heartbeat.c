@@ -4,6 +4,7 @@
 #include "compat/compat.h"
 #include "heartbeat.h"
 #include "instance.h"
+#include "link.h"
 #include "parent.h"
 
 #define BEAT_NS	(10 * NSEC_PER_MSEC)
@@ -14,6 +15,7 @@ static enum hrtimer_restart beat(struct hrtimer *expired)
 {
 	twin_parent_beat_up();
 	twin_instance_beat(ktime_get());
+	twin_link_beat(ktime_get());
 	hrtimer_forward_now(expired, ns_to_ktime(BEAT_NS));
 	return HRTIMER_RESTART;
 }

@@ -14,6 +14,7 @@
 #include "cpu.h"
 #include "failover.h"
 #include "instance.h"
+#include "link.h"
 #include "machine.h"
 #include "slot.h"
 #include "sysfs.h"
@@ -27,31 +28,32 @@ static u32 last_id;
 /**
  * twin_instance_create() - note an instance and write its control block
  * @slot: where it will live; no instance in it
- * @control: physical address of its control block, checked by the caller
- * @image_id: text of at most TWINKERNEL_IMAGE_ID bytes with its NUL
+ * @launch: checked by the caller
  *
  * Return: the instance or an ERR_PTR().
  */
-struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control, const char *image_id)
+struct twin_instance *twin_instance_create(struct twin_slot *slot, const struct twinkernel_launch *launch)
 {
 	struct twin_instance *instance;
 	unsigned long flags;
+	int err = -ENOMEM;
 
 	lockdep_assert_held(&twin_lock);
 	instance = kzalloc(sizeof(*instance), GFP_KERNEL);
 	if (!instance)
 		return ERR_PTR(-ENOMEM);
-	instance->control = memremap(control, TWINKERNEL_CONTROL_BYTES, MEMREMAP_WB);
-	if (!instance->control) {
-		kfree(instance);
-		return ERR_PTR(-ENOMEM);
-	}
-	twin_control_write(instance->control, slot);
+	instance->control = memremap(launch->control, TWINKERNEL_CONTROL_BYTES, MEMREMAP_WB);
+	if (!instance->control)
+		goto err_free;
 	instance->id = ++last_id;
+	err = launch->link ? twin_link_create(instance->id, launch->link, launch->link_bytes, &instance->cpus) : 0;
+	if (err)
+		goto err_unmap;
+	twin_control_write(instance->control, slot, launch);
 	instance->slot = slot;
 	instance->seen_state = TWINKERNEL_LAUNCHED;
 	instance->seen_at = ktime_get();
-	strscpy_pad(instance->image_id, image_id, sizeof(instance->image_id));
+	strscpy_pad(instance->image_id, launch->image_id, sizeof(instance->image_id));
 	slot->instance = instance->id;
 	spin_lock_irqsave(&beat_lock, flags);
 	list_add_tail(&instance->link, &instances);
@@ -59,6 +61,12 @@ struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control, 
 	instance->node = twin_sysfs_add_instance(instance->id);
 	twin_sysfs_changed();
 	return instance;
+
+err_unmap:
+	memunmap(instance->control);
+err_free:
+	kfree(instance);
+	return ERR_PTR(err);
 }
 
 /** twin_instance_changed() - it was given something, or gave it back: let people see */
@@ -111,6 +119,7 @@ void twin_instance_forget(struct twin_instance *instance)
 
 	lockdep_assert_held(&twin_lock);
 	twin_failover_disarm(instance);
+	twin_link_remove(instance->id);
 	spin_lock_irqsave(&beat_lock, flags);
 	list_del(&instance->link);
 	spin_unlock_irqrestore(&beat_lock, flags);

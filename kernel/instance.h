@@ -66,7 +66,7 @@ struct twin_instance_view {
 	char image_id[TWINKERNEL_IMAGE_ID];
 };
 
-struct twin_instance *twin_instance_create(struct twin_slot *slot, u64 control, const char *image_id);
+struct twin_instance *twin_instance_create(struct twin_slot *slot, const struct twinkernel_launch *launch);
 bool twin_instance_look(u32 id, struct twin_instance_view *view);
 void twin_instance_changed(struct twin_instance *instance);
 int twin_instance_give(struct twin_instance *instance, unsigned int cpu);

@@ -103,6 +103,16 @@ static bool identity_mapped(const struct twin_slot *slot, u64 table, u64 address
 	return false;
 }
 
+static bool link_fits(const struct twin_slot *slot, const struct twinkernel_launch *launch)
+{
+	if (!launch->link)
+		return !launch->link_bytes;
+	return PAGE_ALIGNED(launch->link) && launch->link_bytes >= TWINKERNEL_LINK_BYTES_MIN &&
+	       twin_slot_has(slot, launch->link, launch->link_bytes) &&
+	       (launch->link >= launch->control + TWINKERNEL_CONTROL_BYTES ||
+		launch->link + launch->link_bytes <= launch->control);
+}
+
 static int check_addresses(const struct twin_slot *slot, const struct twinkernel_launch *launch)
 {
 	u64 page_mask = PAGE_SIZE - 1;
@@ -112,7 +122,7 @@ static int check_addresses(const struct twin_slot *slot, const struct twinkernel
 	/* CR3 is loaded from 32-bit code. */
 	if (!twin_slot_has(slot, launch->entry, PAGE_SIZE) || launch->page_table > U32_MAX ||
 	    !twin_slot_has(slot, launch->boot_params, PAGE_SIZE) ||
-	    !twin_slot_has(slot, launch->control, TWINKERNEL_CONTROL_BYTES))
+	    !twin_slot_has(slot, launch->control, TWINKERNEL_CONTROL_BYTES) || !link_fits(slot, launch))
 		return -EINVAL;
 	if (!identity_mapped(slot, launch->page_table, slot->low_start) ||
 	    !identity_mapped(slot, launch->page_table, launch->entry) ||
@@ -155,7 +165,7 @@ int twin_launch(struct twinkernel_launch *launch)
 	err = is_text(launch->image_id, sizeof(launch->image_id)) ? check_addresses(slot, launch) : -EINVAL;
 	if (err)
 		goto out;
-	instance = twin_instance_create(slot, launch->control, launch->image_id);
+	instance = twin_instance_create(slot, launch);
 	err = PTR_ERR_OR_ZERO(instance);
 	if (err)
 		goto out;

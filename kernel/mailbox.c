@@ -4,16 +4,18 @@
  * and checked; the content is opaque here.
  */
 #include "twin.h"
-#include <linux/delay.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "include/abi/control.h"
+#include "doorbell.h"
 #include "instance.h"
+#include "link.h"
 #include "mailbox.h"
 #include "parent.h"
 
 #define TIMEOUT_MAX_MS	60000
+#define LOST_NS		(10 * NSEC_PER_MSEC)	/* the peer rings; should a ring be lost */
+#define POLL_NS		(NSEC_PER_MSEC / 2)	/* nobody rings */
 
 /* The mailbox to (or from) an instance, or the parent for 0; NULL: no such peer. */
 static struct twin_mailbox *find(u32 id, bool outgoing)
@@ -64,6 +66,8 @@ int twin_mailbox_send(struct twinkernel_message *message)
 	mutex_lock(&twin_lock);
 	err = put(message, data);
 	mutex_unlock(&twin_lock);
+	if (!err)
+		twin_link_ring(message->instance);
 	kfree(data);
 	return err;
 }
@@ -107,18 +111,19 @@ int twin_mailbox_receive(struct twinkernel_message *message)
 		return -ENOMEM;
 	deadline = ktime_add_ms(ktime_get(), message->timeout_ms);
 	for (;;) {
+		u32 rung = twin_doorbell_count();
+
 		mutex_lock(&twin_lock);
 		err = take(message, data, room);
 		mutex_unlock(&twin_lock);
 		if (err != -EAGAIN)
 			break;
-		err = -EINTR;
-		if (signal_pending(current))
-			break;
 		err = -ETIMEDOUT;
 		if (ktime_after(ktime_get(), deadline))
 			break;
-		usleep_range(500, 1000);
+		err = -EINTR;
+		if (!twin_doorbell_wait(rung, twin_link_exists(message->instance) ? LOST_NS : POLL_NS))
+			break;
 	}
 	if (!err && copy_to_user(u64_to_user_ptr(message->data), data, message->bytes))
 		err = -EFAULT;

@@ -9,6 +9,7 @@
  *   watch             instance.c  heartbeats, state        loaded with control=: ALIVE    parent.c
  *   give, take back   given.c     entries, used or not     adopt and release              function.c, adopt.c
  *   talk              mailbox.c   one message each way     READY                          parent.c
+ *   network           link.c      rings and doorbells      the same                       link.c
  *   park              park.c      PARKED, wall clock       wait for it, adopt functions   function.c
  *                                                          commit, adopt memory           adopt.c
  *
@@ -19,12 +20,14 @@
  */
 #include "twin.h"
 #include <linux/module.h>
+#include "include/abi/control.h"
 #include "cpu.h"
 #include "device.h"
 #include "failover.h"
 #include "function.h"
 #include "given.h"
 #include "heartbeat.h"
+#include "link.h"
 #include "machine.h"
 #include "memmap.h"
 #include "parent.h"
@@ -63,9 +66,14 @@ static int __init twin_init(void)
 	err = twin_sysfs_init();
 	if (err)
 		goto err_given;
-	err = twin_device_register();
+	err = twin_link_init();
 	if (err)
 		goto err_sysfs;
+	err = twin_device_register();
+	if (err)
+		goto err_link;
+	if (twin_parent_mapped())
+		twin_link_attach(twin_parent_mapped()->link_start, twin_parent_mapped()->link_bytes);
 	twin_failover_init();
 	twin_heartbeat_start();
 	twin_parent_announce();
@@ -74,6 +82,8 @@ static int __init twin_init(void)
 		twin_machine.ipi_shorthand ? ", broadcast IPIs possible: will not launch" : "");
 	return 0;
 
+err_link:
+	twin_link_exit();
 err_sysfs:
 	twin_sysfs_exit();
 err_given:
@@ -93,6 +103,7 @@ static void __exit twin_exit(void)
 	twin_device_unregister();
 	twin_heartbeat_stop();
 	twin_failover_exit();
+	twin_link_exit();
 	twin_sysfs_exit();
 	twin_given_exit();
 	twin_cpu_exit();

@@ -16,6 +16,7 @@
 #include "include/abi/control.h"
 #include "compat/panic.h"
 #include "control.h"
+#include "link.h"
 #include "machine.h"
 #include "parent.h"
 
@@ -33,6 +34,7 @@ static int on_panic(struct notifier_block *block, unsigned long action, void *da
 		WRITE_ONCE(panicked, true);	/* timers still run in a panicked kernel: the heart must not */
 		WRITE_ONCE(control->child_state, TWINKERNEL_PANICKED);
 	}
+	twin_link_close_all();
 	return NOTIFY_DONE;
 }
 

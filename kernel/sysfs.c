@@ -2,6 +2,7 @@
 /*
  * /sys/kernel/twinkernel: what is there, for people and scripts.
  *   instances/<id>/{state,cpus,functions,memory,slot,beat,release,image_id}   slots/<id>/{start,bytes,window,instance}
+ *   links/<id of the instance, 0: the parent>/{interface,carrier,start,bytes} and the counters of link.h
  * An instance's directory sends KOBJ_CHANGE with TWINKERNEL_STATE= when its state changes, or what it was given. A node outlives what it
  * shows: reading one whose instance or slot is gone fails with -ENODEV. Nothing here waits for twin_lock, which is
  * held while nodes are removed.
@@ -13,6 +14,7 @@
 #include <linux/sysfs.h>
 #include <linux/workqueue.h>
 #include "instance.h"
+#include "link.h"
 #include "slot.h"
 #include "sysfs.h"
 #include "trace.h"
@@ -26,7 +28,7 @@ struct twin_node {
 };
 
 static struct kset *root;
-static struct kobject *instances, *slots;
+static struct kobject *instances, *slots, *links;
 static LIST_HEAD(nodes);
 static DEFINE_MUTEX(nodes_lock);
 
@@ -97,6 +99,24 @@ SLOT_ATTRIBUTE(bytes, "%llu", view.bytes);
 SLOT_ATTRIBUTE(window, "%#llx", view.low_start);
 SLOT_ATTRIBUTE(instance, "%u", view.instance);
 
+#define LINK_ATTRIBUTE(item, format, value)							\
+	static ssize_t link_##item##_show(u32 id, char *text)					\
+	{											\
+		struct twin_link_view view;							\
+												\
+		if (!twin_link_look(id, &view))							\
+			return -ENODEV;								\
+		return sysfs_emit(text, format "\n", value);					\
+	}											\
+	NODE_ATTRIBUTE(link, item)
+
+LINK_ATTRIBUTE(interface, "%s", view.name);
+LINK_ATTRIBUTE(carrier, "%d", view.carrier);
+LINK_ATTRIBUTE(start, "%#llx", view.start);
+LINK_ATTRIBUTE(bytes, "%llu", view.bytes);
+#define LINK_COUNTER(item) LINK_ATTRIBUTE(item, "%llu", view.counters.item);
+TWIN_LINK_COUNTERS(LINK_COUNTER)
+
 static struct attribute *instance_attrs[] = {
 	&instance_state.attribute, &instance_cpus.attribute, &instance_slot.attribute, &instance_beat.attribute,
 	&instance_release.attribute, &instance_image_id.attribute, &instance_functions.attribute,
@@ -108,6 +128,13 @@ static struct attribute *slot_attrs[] = {
 	&slot_start.attribute, &slot_bytes.attribute, &slot_window.attribute, &slot_instance.attribute, NULL,
 };
 ATTRIBUTE_GROUPS(slot);
+
+#define LINK_POINTER(item) &link_##item.attribute,
+static struct attribute *link_attrs[] = {
+	&link_interface.attribute, &link_carrier.attribute, &link_start.attribute, &link_bytes.attribute,
+	TWIN_LINK_COUNTERS(LINK_POINTER) NULL,
+};
+ATTRIBUTE_GROUPS(link);
 
 static ssize_t show(struct kobject *kobject, struct attribute *attribute, char *text)
 {
@@ -127,6 +154,10 @@ static struct kobj_type instance_type = {
 };
 static struct kobj_type slot_type = {
 	.sysfs_ops = &operations, .release = release, .default_groups = slot_groups,
+};
+
+static struct kobj_type link_type = {
+	.sysfs_ops = &operations, .release = release, .default_groups = link_groups,
 };
 
 static struct twin_node *add(struct kobj_type *type, struct kobject *parent, u32 id)
@@ -163,6 +194,12 @@ struct twin_node *twin_sysfs_add_instance(u32 id)
 struct twin_node *twin_sysfs_add_slot(u32 id)
 {
 	return add(&slot_type, slots, id);
+}
+
+/** twin_sysfs_add_link() - show a link; NULL as above */
+struct twin_node *twin_sysfs_add_link(u32 id)
+{
+	return add(&link_type, links, id);
 }
 
 /** twin_sysfs_remove() - show it no longer; NULL is nothing */
@@ -220,7 +257,8 @@ int twin_sysfs_init(void)
 		return -ENOMEM;
 	instances = kobject_create_and_add("instances", &root->kobj);
 	slots = kobject_create_and_add("slots", &root->kobj);
-	if (instances && slots)
+	links = kobject_create_and_add("links", &root->kobj);
+	if (instances && slots && links)
 		return 0;
 	twin_sysfs_exit();
 	return -ENOMEM;
@@ -230,6 +268,7 @@ int twin_sysfs_init(void)
 void twin_sysfs_exit(void)
 {
 	cancel_work_sync(&announcement);
+	kobject_put(links);
 	kobject_put(slots);
 	kobject_put(instances);
 	kset_unregister(root);

@@ -142,6 +142,19 @@ static void launches(const struct claimed *claimed)
 	BAD_LAUNCH(EINVAL, "a control block that does not fit", control, end - TWINKERNEL_CONTROL_BYTES + 4096);
 	BAD_LAUNCH(EINVAL, "an unaligned control block", control, good.control + 8);
 	BAD_LAUNCH(EINVAL, "an image id that is no text", image_id[0], '\n');
+	BAD_LAUNCH(EINVAL, "a link without a place", link_bytes, TWINKERNEL_LINK_BYTES_MIN);
+	BAD_LAUNCH(EINVAL, "a link without a length", link, claimed->image.link);
+#define BAD_LINK(what, place, length)						\
+	do {									\
+		bad = good;							\
+		bad.link = place;						\
+		bad.link_bytes = length;					\
+		refused(EINVAL, TWINKERNEL_IOC_LAUNCH, &bad, what);		\
+	} while (0)
+	BAD_LINK("a link that is too small", claimed->image.link, TWINKERNEL_LINK_BYTES_MIN - 1);
+	BAD_LINK("an unaligned link", claimed->image.link + 8, TWINKERNEL_LINK_BYTES_MIN);
+	BAD_LINK("a link that does not fit", claimed->image.link, end - claimed->image.link + 4096);
+	BAD_LINK("a link over the control block", good.control - 4096, TWINKERNEL_LINK_BYTES_MIN);
 	bad = good;
 	memset(bad.image_id, 'x', sizeof(bad.image_id));
 	refused(EINVAL, TWINKERNEL_IOC_LAUNCH, &bad, "an image id without an end");

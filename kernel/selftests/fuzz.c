@@ -92,6 +92,8 @@ static void fill(uint8_t *bytes, uint32_t number, const struct claimed *claimed)
 		launch->boot_params = this_or_outside(claimed, claimed->image.boot_params);
 		launch->page_table = this_or_outside(claimed, claimed->image.page_table);
 		launch->control = this_or_outside(claimed, claimed->image.control);
+		launch->link = chance(3) ? 0 : this_or_outside(claimed, claimed->image.link);
+		launch->link_bytes = chance(3) ? noise() : launch->link ? claimed->image.link_bytes : 0;
 		if (chance(2)) {
 			memset(launch->image_id, 0, sizeof(launch->image_id));
 			launch->slot = shared->slot;

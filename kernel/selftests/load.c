@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include "twintest.h"
 
-
 bool hands_on;
 bool other_console_taken;
 int boots_with = 1;
@@ -314,7 +313,8 @@ void load(const struct twinkernel_claim_slot *claim, const struct machine *machi
 	must(!stat(initrd, &initrd_stat) && !stat(kernel, &kernel_stat), "find %s", initrd);
 
 	*out = (struct loaded){ .entry = code + 0x200, .page_table = claim->start + 0x1000,
-				.boot_params = claim->start + 0x10000, .control = tables + CONTROL_IN_TABLES };
+				.boot_params = claim->start + 0x10000, .control = tables + CONTROL_IN_TABLES,
+				.link = tables + LINK_IN_TABLES, .link_bytes = LINK_BYTES };
 	boot_params = at(out->boot_params);
 	setup_data = claim->start + 0x30000;
 	ramdisk = (tables - 0x100000 - (hands_on ? 2 * initrd_stat.st_size + kernel_stat.st_size : initrd_stat.st_size)) & ~0xfffULL;

@@ -20,15 +20,15 @@ static void address_of(struct ifreq *request, const char *text)
 	memcpy(&request->ifr_addr, &address, sizeof(address));
 }
 
-/* The card with ADDRESS/24, as soon as it is there. */
-bool network_up(const char *address, int timeout_ms)
+/* An interface with ADDRESS/24, as soon as it is there. */
+bool interface_up(const char *name, const char *address, int timeout_ms)
 {
 	uint64_t deadline = now_us() + timeout_ms * 1000ULL;
 	struct ifreq request = {};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool good = false;
 
-	strncpy(request.ifr_name, network_card, IFNAMSIZ - 1);
+	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
 	while (ioctl(fd, SIOCGIFFLAGS, &request) && now_us() < deadline)
 		usleep(200);
 	address_of(&request, address);
@@ -44,6 +44,12 @@ bool network_up(const char *address, int timeout_ms)
 out:
 	close(fd);
 	return good;
+}
+
+/* The card. */
+bool network_up(const char *address, int timeout_ms)
+{
+	return interface_up(network_card, address, timeout_ms);
 }
 
 static uint16_t checksum(const void *bytes, size_t count)

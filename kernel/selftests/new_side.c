@@ -172,10 +172,16 @@ void take_over(void)
 	take_card();
 }
 
+/** After take_over(): the old kernel ends, all of it is here. */
+void own_rest(void)
+{
+	commit();
+	take_memory();
+}
+
 /** Through the commit: the old kernel has ended. */
 void own_all(void)
 {
 	take_over();
-	commit();
-	take_memory();
+	own_rest();
 }

@@ -79,6 +79,7 @@ uint32_t launch_image(const struct claimed *claimed, int cpu)
 		.size = sizeof(launch), .slot = claimed->slot.slot, .cpu = cpu, .entry = claimed->image.entry,
 		.boot_params = claimed->image.boot_params, .page_table = claimed->image.page_table,
 		.control = claimed->image.control, .image_id = IMAGE_ID,
+		.link = claimed->image.link, .link_bytes = claimed->image.link_bytes,
 	};
 
 	must(!ioctl(device, TWINKERNEL_IOC_LAUNCH, &launch), "launch on CPU %d (%m)", cpu);

@@ -11,6 +11,7 @@
 #   chain     A to B to C and so on, each owning all and launching the next (A_OPTIONS=twintest.rounds=N)
 #   several   two instances at once, stopped one by one, one of them panics
 #   fuzz      random requests from two processes; A is whole and silent (A_OPTIONS=twintest.seed=N repeats one)
+#   link      frames, streams and messages over twin0, then the upgrade; linkfuzz: noise over all that the link shares
 #   inspect   sysfs, uevents and tracepoints tell what is there
 #   errors    every refusal the UAPI documents
 #   reserved  a slot in memory reserved at boot; no window below 1 MiB holds A's own trampoline

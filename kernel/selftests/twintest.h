@@ -33,10 +33,12 @@ struct machine {
 void query_machine(struct machine *machine);
 
 /* load.c: what BootImage does in the product, just enough for a test. */
-#define TABLES_BYTES		0x100000	/* at the end of the slot, out of the new kernel's RAM: the RSDP comes first */
+#define TABLES_BYTES		(LINK_IN_TABLES + LINK_BYTES)	/* at the end of the slot, out of the new kernel's RAM: the RSDP comes first */
 #define CONTROL_IN_TABLES	0x80000
+#define LINK_IN_TABLES		0x100000
+#define LINK_BYTES		0x201000	/* a page and two rings of 1 MiB */
 struct loaded {
-	uint64_t entry, boot_params, page_table, control;
+	uint64_t entry, boot_params, page_table, control, link, link_bytes;
 };
 extern bool hands_on;			/* the loaded initramfs also holds /next/vmlinuz and /next/initrd */
 extern int boots_with;			/* CPUs that the new kernel brings up by itself: those offline here come first in its tables */
@@ -49,6 +51,7 @@ void twin_options(char *to, size_t room, const struct machine *machine, uint64_t
 /* network.c */
 extern const char *network_card;	/* eth0, unless a test has several */
 bool network_up(const char *address, int timeout_ms);
+bool interface_up(const char *name, const char *address, int timeout_ms);
 bool ping(const char *address, int timeout_ms);
 
 /* old_side.c: what the running kernel's agent does. */
@@ -79,6 +82,7 @@ int patience(void);
 void get_ready(void);
 void stay_ready(void) __attribute__((noreturn));
 void take_over(void);
+void own_rest(void);
 void own_all(void);
 void use_memory(void);
 

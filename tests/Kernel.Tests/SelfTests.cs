@@ -29,5 +29,7 @@ public sealed class SelfTests(ModulesFixture modules)
     [InlineData("reserved")]
     [InlineData("unprepared")]
     [InlineData("numa")]
+    [InlineData("link")]
+    [InlineData("linkfuzz")]
     public async Task Scenario_passes_with_6_1_as_A_and_6_12_as_B(string scenario) => await modules.PlayAsync(scenario, "debian-6.1", "debian-6.12");
 }

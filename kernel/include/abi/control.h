@@ -61,6 +61,8 @@ struct twin_control {
 	__u32 boot_apic_id;	/* the machine's boot processor: INIT sends it to the firmware */
 	__u32 constant_reserved;
 	struct twinkernel_range ranges[TWINKERNEL_MAX_RANGES];	/* includes memory below 1 MiB */
+	__u64 link_start;	/* include/abi/link.h, 0: none */
+	__u64 link_bytes;
 
 	/* Written by the parent. */
 	__u32 parent_state __attribute__((aligned(64)));

@@ -169,11 +169,13 @@ struct twinkernel_slots {
  *             kernel is loaded in it (kexec -p -u first: what was loaded stays where it is)
  *   -EINVAL   an address lies outside the slot or is not aligned (page: @page_table, @boot_params,
  *             @control), or @control does not leave TWINKERNEL_CONTROL_BYTES inside the slot; @image_id is no
- *             text of printable ASCII that ends within its member
+ *             text of printable ASCII that ends within its member; @link is not page aligned, @link_bytes is less than
+ *             TWINKERNEL_LINK_BYTES_MIN (or not 0 without @link), or they do not lie in the slot beside the control block
  *   -EPERM    broadcast IPIs are possible (TWINKERNEL_QUERY_IPI_SHORTHAND)
  *   -ETIMEDOUT the CPU did not reach the trampoline's end within a second; it was reset again
  */
 #define TWINKERNEL_CONTROL_BYTES	0x10000
+#define TWINKERNEL_LINK_BYTES_MIN	0x81000	/* a page, and twice 256 KiB */
 #define TWINKERNEL_IMAGE_ID		72	/* bytes with the NUL: "sha256:" and 64 digits */
 
 struct twinkernel_launch {
@@ -186,6 +188,8 @@ struct twinkernel_launch {
 	__u64 page_table;
 	__u64 control;
 	char image_id[TWINKERNEL_IMAGE_ID];	/* for people, in sysfs: printable ASCII, NUL padded (since 1, size 120) */
+	__u64 link;		/* memory for the link between the two kernels (include/abi/link.h), 0: none */
+	__u64 link_bytes;	/* a page and two rings, each the largest power of two that fits (since 1, size 136) */
 };
 
 /*
