@@ -37,7 +37,7 @@ deps: ## install what is missing from Debian's packages
 format: ## bring the sources into the form that .editorconfig describes
 	@dotnet format TwinKernel.Fleet.sln
 
-lint: ## shellcheck for every script, and that each tells its use
+lint: ## shellcheck for every script, and that each tells its use; checkpatch for the kernel module
 	@eng/lint
 
 clean: ## end what runs, and delete all that was built (downloaded kernels stay)

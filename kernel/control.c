@@ -33,7 +33,7 @@ void twin_control_write(struct twin_control *control, const struct twin_slot *sl
 	control->link_start = launch->link;
 	control->link_bytes = launch->link_bytes;
 	control->parent_state = TWIN_PARENT_RUNNING;
-	smp_wmb();
+	smp_wmb();	/* what has the magic is whole: twin_control_check() */
 	WRITE_ONCE(control->magic, TWIN_CONTROL_MAGIC);
 }
 
@@ -62,7 +62,7 @@ u32 twin_control_give_cpu(struct twin_control *control, u32 apic_id, u32 entries
 		return entries;	/* the instance has scribbled over what was taken back: it gets nothing more */
 	WRITE_ONCE(control->cpus[index], apic_id);
 	entries = max(entries, index + 1);
-	smp_store_release(&control->cpu_count, entries);
+	smp_store_release(&control->cpu_count, entries);	/* after its id: twin_parent_use_cpu() */
 	return entries;
 }
 
@@ -84,7 +84,7 @@ int twin_control_take_cpu(struct twin_control *control, u32 apic_id, u32 entries
 /** twin_control_give_function() - tell the instance of a function; @index below TWIN_CONTROL_MAX_FUNCTIONS, free */
 void twin_control_give_function(struct twin_control *control, u32 index, u32 word)
 {
-	smp_store_release(&control->functions[index], word);
+	smp_store_release(&control->functions[index], word);	/* its configuration is as it shall be found */
 }
 
 /** twin_control_take_function() - withdraw it; false: the instance uses it, nothing has changed */
@@ -101,7 +101,7 @@ bool twin_control_take_function(struct twin_control *control, u32 index, u32 wor
 /** twin_control_give_memory() - tell the instance of a piece of memory; @index below TWIN_CONTROL_MAX_MEMORY, free */
 void twin_control_give_memory(struct twin_control *control, u32 index, u64 word)
 {
-	smp_store_release(&control->memory[index], word);
+	smp_store_release(&control->memory[index], word);	/* it is as it shall be found */
 }
 
 /** twin_control_take_memory() - withdraw it; false: the instance uses it, nothing has changed */
@@ -121,7 +121,7 @@ void twin_control_publish_parked(struct twin_control *control)
 	control->parked_apic_id = per_cpu(x86_cpu_to_apicid, smp_processor_id());
 	control->parked_realtime_ns = ktime_get_real_fast_ns();
 	control->parked_tsc = rdtsc_ordered();
-	smp_store_release(&control->parent_state, TWIN_PARENT_PARKED);
+	smp_store_release(&control->parent_state, TWIN_PARENT_PARKED);	/* after the clock: twin_parent_parked() */
 }
 
 /** twin_control_constant() - is what the parent wrote before the launch still there? A sample, cheap enough to take often */
@@ -144,7 +144,7 @@ int twin_control_check(const struct twin_control *control, u64 address)
 
 	if (READ_ONCE(control->magic) != TWIN_CONTROL_MAGIC)
 		return -EPROTO;
-	smp_rmb();
+	smp_rmb();	/* what has the magic is whole: twin_control_write() */
 	if (READ_ONCE(control->version) != TWIN_CONTROL_VERSION || READ_ONCE(control->size) < sizeof(*control) ||
 	    READ_ONCE(control->size) > TWINKERNEL_CONTROL_BYTES)
 		return -EPROTO;

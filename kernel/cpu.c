@@ -126,8 +126,8 @@ static void set_warm_reset(u8 shutdown, u64 page)
 	spin_lock_irqsave(&rtc_lock, flags);
 	CMOS_WRITE(shutdown, CMOS_SHUTDOWN);
 	spin_unlock_irqrestore(&rtc_lock, flags);
-	*(u16 volatile *)phys_to_virt(WARM_RESET_VECTOR) = 0;
-	*(u16 volatile *)phys_to_virt(WARM_RESET_VECTOR + 2) = page >> 4;
+	WRITE_ONCE(*(u16 *)phys_to_virt(WARM_RESET_VECTOR), 0);
+	WRITE_ONCE(*(u16 *)phys_to_virt(WARM_RESET_VECTOR + 2), page >> 4);
 }
 
 static void send(u32 command, u32 apic_id)
@@ -185,7 +185,7 @@ void twin_cpu_stop(u32 apic_id, u64 page)
 	}
 	reached = twin_trampoline_halt(page);
 	set_warm_reset(CMOS_SHUTDOWN_JUMP, page);
-	wmb();
+	wmb();	/* the firmware reads the vector, the processor the page */
 	send_init(apic_id);
 	for (int ms = 0; ms < 1000 && !READ_ONCE(*reached); ms++)
 		mdelay(1);

@@ -65,7 +65,7 @@ HANDLER(twin_adopt_memory, twinkernel_adopt_memory)
 HANDLER(twin_adopt_release_memory, twinkernel_release_memory)
 
 #define REQUEST(command, function, type, first)					\
-	[_IOC_NR(command)] = { handle_##function, first + BUILD_BUG_ON_ZERO(first > sizeof(struct type)), sizeof(struct type) }
+	[_IOC_NR(command)] = { handle_##function, (first) + BUILD_BUG_ON_ZERO((first) > sizeof(struct type)), sizeof(struct type) }
 
 static const struct request requests[] = {
 	REQUEST(TWINKERNEL_IOC_QUERY, twin_machine_query, twinkernel_query, 104),

@@ -22,7 +22,7 @@ static struct armed *armed;	/* changes under twin_lock; the panic notifier reads
 
 static int on_panic(struct notifier_block *block, unsigned long action, void *data)
 {
-	struct armed *now = smp_load_acquire(&armed);
+	struct armed *now = smp_load_acquire(&armed);	/* publish() */
 
 	if (!now || twin_instance_state(now->instance) != TWINKERNEL_READY)
 		return NOTIFY_DONE;
@@ -50,7 +50,7 @@ static void publish(struct armed *fresh)
 	struct armed *old = armed;
 
 	lockdep_assert_held(&twin_lock);
-	smp_store_release(&armed, fresh);
+	smp_store_release(&armed, fresh);	/* on_panic() finds it whole */
 	/* A processor in the notifier never leaves it, and the others are stopped by then: nobody frees under it. */
 	drop(old);
 }

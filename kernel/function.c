@@ -28,6 +28,7 @@ static struct twin_pci_function functions[FUNCTIONS_MAX] = { [0 ... FUNCTIONS_MA
 static struct twin_pci_function *find(u32 bus, u32 devfn)
 {
 	for (unsigned int i = 0; i < FUNCTIONS_MAX; i++)
+		/* With the rest of the entry: adopt_function() */
 		if (smp_load_acquire(&functions[i].bus) == bus && (bus == NO_BUS || functions[i].devfn == devfn))
 			return &functions[i];
 	return NULL;
@@ -171,7 +172,7 @@ static int adopt_function(const struct twinkernel_function *where)
 		return err;
 	entry->devfn = opened.devfn;
 	entry->config = opened.config;
-	smp_store_release(&entry->bus, opened.bus);
+	smp_store_release(&entry->bus, opened.bus);	/* after the rest: find() */
 	err = bind(where->bus, where->devfn);
 	if (err) {
 		WRITE_ONCE(entry->bus, NO_BUS);

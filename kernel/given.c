@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What instances are given while this kernel runs: functions and memory; processors are with instance.c. A function that was given is held by a driver of this module that
- * does nothing: so no other driver binds to it, the bridges above it stay awake, and people see where it is. It comes
- * back when the instance has released it, or when the instance ends: cut off from memory, reset where it knows how, and
- * offered to the drivers here.
+ * What instances are given while this kernel runs: functions and memory; processors are with instance.c.
+ * A function that was given is held by a driver of this module that does nothing: so no other driver binds to it, the
+ * bridges above it stay awake, and people see where it is. It comes back when the instance has
+ * released it, or when the instance ends: cut off from memory, reset where it knows how, and offered to the drivers here.
  */
 #include "twin.h"
 #include <linux/pci.h>

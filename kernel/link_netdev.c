@@ -64,7 +64,7 @@ static int receive(struct twin_link *link, int budget, struct list_head *frames)
 	do {
 		for (; done < budget && twin_link_pending(link); done++) {
 			skb = twin_link_take(link);
-			smp_store_release(&link->mine->consumed, link->consumed);
+			smp_store_release(&link->mine->consumed, link->consumed);	/* after the copy: used() */
 			if (!skb)
 				continue;
 			link->counters.rx_packets++;
@@ -95,7 +95,7 @@ static void look_after_queue(struct twin_link *link)
 			netif_wake_queue(netdev);
 			stopped = false;
 		}
-		smp_store_release(&link->mine->produced, link->produced);
+		smp_store_release(&link->mine->produced, link->produced);	/* after the frames */
 		WRITE_ONCE(link->mine->hungry, stopped);
 	}
 	__netif_tx_unlock(queue);

@@ -24,6 +24,7 @@ static u32 record_bytes(u32 frame)
 /* Bytes of @out that the peer has not emptied; the whole ring when what it says cannot be. */
 static u32 used(struct twin_link *link)
 {
+	/* what they have copied may be overwritten */
 	u32 bytes = link->produced - smp_load_acquire(&link->theirs->consumed);
 
 	if (bytes <= link->agreed.ring_bytes)
@@ -52,7 +53,7 @@ void twin_link_put(struct twin_link *link, struct sk_buff *skb)
 	skb_copy_bits(skb, 0, link->out + at, first);
 	skb_copy_bits(skb, first, link->out, skb->len - first);
 	link->produced += record_bytes(skb->len);
-	smp_store_release(&link->mine->produced, link->produced);
+	smp_store_release(&link->mine->produced, link->produced);	/* after the frame */
 }
 
 static bool has_apic_id(const struct cpumask *cpus, u32 apic_id)
@@ -147,7 +148,7 @@ struct sk_buff *twin_link_take(struct twin_link *link)
 	struct sk_buff *skb;
 	u64 word;
 
-	produced = smp_load_acquire(&link->theirs->produced);
+	produced = smp_load_acquire(&link->theirs->produced);	/* with the frames */
 	filled = ALIGN_DOWN(produced, TWIN_LINK_ALIGN) - link->consumed;
 	if (!filled)
 		return NULL;

@@ -29,14 +29,18 @@ struct twin_machine twin_machine;
 /* no_ipi_broadcast=N, the last one wins as in the kernel itself. */
 static bool no_ipi_broadcast(char *line)
 {
-	bool off = false;
+	size_t prefix;
 	char *word;
+	int off = 0;
 
 	while ((word = strsep(&line, " \t\n"))) {
 		if (!strcmp(word, "--"))
 			break;
-		if (!strncmp(word, "no_ipi_broadcast=", 17))
-			off = simple_strtol(word + 17, NULL, 0) != 0;
+		prefix = str_has_prefix(word, "no_ipi_broadcast=");
+		if (!prefix)
+			continue;
+		word += prefix;
+		get_option(&word, &off);
 	}
 	return off;
 }

@@ -42,11 +42,11 @@ static int put(const struct twinkernel_message *message, const void *data)
 	if (!box)
 		return -ENOENT;
 	sent = box->sent;
-	if (smp_load_acquire(&box->fetched) != sent)
+	if (smp_load_acquire(&box->fetched) != sent)	/* the reader has copied */
 		return -EAGAIN;
 	memcpy(box->data, data, message->bytes);
 	WRITE_ONCE(box->bytes, message->bytes);
-	smp_store_release(&box->sent, sent + 1);
+	smp_store_release(&box->sent, sent + 1);	/* after the text: take() */
 	return 0;
 }
 
@@ -80,19 +80,19 @@ static int take(struct twinkernel_message *message, void *data, u32 room)
 
 	if (!box)
 		return -ENOENT;
-	sent = smp_load_acquire(&box->sent);
+	sent = smp_load_acquire(&box->sent);	/* with the text: put() */
 	if (sent == box->fetched)
 		return -EAGAIN;
 	bytes = READ_ONCE(box->bytes);
 	if (bytes > TWINKERNEL_MESSAGE_MAX) {
-		smp_store_release(&box->fetched, sent);
+		smp_store_release(&box->fetched, sent);	/* put() may go on */
 		return -EPROTO;
 	}
 	message->bytes = bytes;
 	if (bytes > room)
 		return -EMSGSIZE;
 	memcpy(data, box->data, bytes);
-	smp_store_release(&box->fetched, sent);
+	smp_store_release(&box->fetched, sent);	/* after the copy: put() */
 	return 0;
 }
 

@@ -34,7 +34,7 @@
 #include "slot.h"
 #include "sysfs.h"
 
-DEFINE_MUTEX(twin_lock);
+DEFINE_MUTEX(twin_lock);	/* every request that changes or needs the state of slots, instances, the parent */
 
 static ulong control;
 module_param(control, ulong, 0444);

@@ -77,7 +77,7 @@ void twin_parent_announce(void)
 	atomic_notifier_chain_register(&panic_notifier_list, &panic_notifier);
 	strscpy_pad(control->child_release, init_uts_ns.name.release, sizeof(control->child_release));
 	WRITE_ONCE(has_parent, true);
-	smp_store_release(&control->child_state, TWINKERNEL_ALIVE);
+	smp_store_release(&control->child_state, TWINKERNEL_ALIVE);	/* after the release */
 }
 
 /** twin_parent_detach() - undo twin_parent_attach(), only before twin_parent_announce() */
@@ -118,6 +118,7 @@ bool twin_parent_committed(void)
 
 bool twin_parent_parked(void)
 {
+	/* with its clock: twin_control_publish_parked() */
 	return READ_ONCE(has_parent) && smp_load_acquire(&control->parent_state) == TWIN_PARENT_PARKED;
 }
 
@@ -133,8 +134,8 @@ static bool use_word(const u32 *given, u32 *used, u32 count, u32 word, bool use)
 	for (u32 i = 0; i < count; i++) {
 		if (READ_ONCE(given[i]) != word)
 			continue;
-		smp_store_release(&used[i], use);
-		smp_mb();
+		smp_store_release(&used[i], use);	/* after the last access */
+		smp_mb();	/* see include/abi/control.h */
 		if (READ_ONCE(given[i]) == word)
 			return true;
 		WRITE_ONCE(used[i], 0);
@@ -151,6 +152,7 @@ static bool use_word(const u32 *given, u32 *used, u32 count, u32 word, bool use)
  */
 bool twin_parent_use_cpu(u32 apic_id, bool use)
 {
+	/* with their ids: twin_control_give_cpu() */
 	u32 count = min_t(u32, smp_load_acquire(&control->cpu_count), TWIN_CONTROL_MAX_CPUS);
 
 	return use_word(control->cpus, control->cpus_used, count, apic_id, use);
@@ -175,8 +177,8 @@ bool twin_parent_use_memory(u64 start, u64 bytes, bool use)
 	for (u32 i = 0; i < TWIN_CONTROL_MAX_MEMORY; i++) {
 		if (READ_ONCE(control->memory[i]) != word)
 			continue;
-		smp_store_release(&control->memory_used[i], use);
-		smp_mb();
+		smp_store_release(&control->memory_used[i], use);	/* after the last access */
+		smp_mb();	/* see include/abi/control.h */
 		if (READ_ONCE(control->memory[i]) == word)
 			return true;
 		WRITE_ONCE(control->memory_used[i], 0);
@@ -196,7 +198,7 @@ void twin_parent_publish(u32 state)
 {
 	lockdep_assert_held(&twin_lock);
 	if (READ_ONCE(control->child_state) < state)
-		smp_store_release(&control->child_state, state);
+		smp_store_release(&control->child_state, state);	/* after what led to it */
 }
 
 /** twin_parent_forget() - the commit is done */

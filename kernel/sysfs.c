@@ -219,7 +219,7 @@ static void announce(struct twin_node *node)
 {
 	struct twin_instance_view view;
 	char text[32];
-	char *environment[] = { text, NULL };
+	char *environment[2] = { text };
 
 	if (!twin_instance_look(node->id, &view) ||
 	    (view.seen.state == node->announced && view.changes == node->changes))

@@ -28,6 +28,7 @@ static uint64_t state;
 static struct {
 	uint32_t outcomes[REQUESTS][2];
 	uint32_t slot, instance;
+	uint8_t byte;	/* read somewhere */
 	int launching, launched;
 } *shared;
 
@@ -120,12 +121,12 @@ static void map_something(const struct claimed *claimed)
 {
 	uint64_t start = plausible(claimed) & ~4095ULL;
 	size_t bytes = (1 + noise() % 64) * 4096;
-	volatile uint8_t *at = mmap(NULL, bytes, PROT_READ, chance(4) ? MAP_PRIVATE : MAP_SHARED, device, start);
+	uint8_t *at = mmap(NULL, bytes, PROT_READ, chance(4) ? MAP_PRIVATE : MAP_SHARED, device, start);
 
 	if (at == MAP_FAILED)
 		return;
-	(void)at[noise() % bytes];
-	munmap((void *)at, bytes);
+	shared->byte = at[noise() % bytes];
+	munmap(at, bytes);
 }
 
 static void request(uint32_t number, uint8_t *bytes)

@@ -17,7 +17,7 @@ static uint32_t launch_and_talk(struct claimed *claimed, const char *name)
 	load_image(claimed, name);
 	instance = launch_image(claimed, 1);
 	check(!set_cpu(1, true), "the instance's CPU refuses to go online here");
-	wait_state(instance, TWINKERNEL_READY, 30000);
+	wait_state(instance, TWINKERNEL_READY, 120000);
 	talk(instance);
 	return instance;
 }

@@ -92,7 +92,7 @@ static void looks(const char *name)
 	reads(number, ROOT "slots/%u/instance", slot);
 	reads("1\n", ROOT "instances/%u/cpus", instance);
 	reads(IMAGE_ID "\n", ROOT "instances/%u/image_id", instance);
-	wait_state(instance, TWINKERNEL_READY, 60000);
+	wait_state(instance, TWINKERNEL_READY, 120000);
 	reads("ready\n", ROOT "instances/%u/state", instance);
 	check(saw_event(events, "add@/kernel/twinkernel/slots/1", NULL, 5000), "uevent: a slot");
 	check(saw_event(events, "add@/kernel/twinkernel/instances/1", NULL, 5000), "uevent: an instance");

@@ -50,9 +50,10 @@ static void load_by_kexec(const struct twinkernel_claim_slot *slot, const struct
 
 	twin_options(options, sizeof(options), machine, tables + CONTROL_IN_TABLES);
 	snprintf(command, sizeof(command),
-		 "kexec -d -p /next/vmlinuz --initrd=/next/initrd --mem-min=0x%llx --mem-max=0x%llx --append='%s memmap=exactmap memmap=0x%llx@0x%llx "
-		 "memmap=0x%llx@0x%llx acpi_rsdp=0x%llx no5lvl twintest=%s --' >" OUTPUT " 2>&1",
-		 slot->start, (unsigned long long)tables - 1, options, slot->low_size, slot->low_start, slot->bytes - TABLES_BYTES, slot->start,
+		 "kexec -d -p /next/vmlinuz --initrd=/next/initrd --mem-min=0x%llx --mem-max=0x%llx --append='%s "
+		 "memmap=exactmap memmap=0x%llx@0x%llx memmap=0x%llx@0x%llx acpi_rsdp=0x%llx no5lvl twintest=%s --' >" OUTPUT " 2>&1",
+		 slot->start, (unsigned long long)tables - 1, options, slot->low_size, slot->low_start,
+		 slot->bytes - TABLES_BYTES, slot->start,
 		 (unsigned long long)tables, name);
 	must(!run(command), "kexec -p");
 }

@@ -379,10 +379,12 @@ static void stands_noise(const char *name)
 	kernel = meminfo_kib("SUnreclaim:");
 	for (unsigned int i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		noise_over(pieces[i], 1500);
-		check(carrier_becomes("twin1", 1, 15000) && ping(NEW_ADDRESS, 15000), "noise from here over %s: the link goes on", pieces[i]);
+		check(carrier_becomes("twin1", 1, 15000) && ping(NEW_ADDRESS, 15000),
+		      "noise from here over %s: the link goes on", pieces[i]);
 		snprintf(what, sizeof(what), "noise %s", pieces[i]);
 		tell(instance, what);
-		check(carrier_becomes("twin1", 1, 15000) && ping(NEW_ADDRESS, 15000), "noise from there over %s: the link goes on", pieces[i]);
+		check(carrier_becomes("twin1", 1, 15000) && ping(NEW_ADDRESS, 15000),
+		      "noise from there over %s: the link goes on", pieces[i]);
 	}
 	for (unsigned int i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		check(counter(instance, refused[i]) > 0, "%s: %lld", refused[i], counter(instance, refused[i]));

@@ -354,3 +354,17 @@ void load_tables(const struct twinkernel_claim_slot *claim, const struct machine
 	write_acpi(tables, machine, claim);
 	must(!munmap(slot, TABLES_BYTES), "unmap the tables");
 }
+
+/** Not a kernel: the processor that is launched into the slot halts. */
+void load_halt(struct claimed *claimed)
+{
+	const uint64_t start = claimed->slot.start;
+	const uint8_t halt[] = { 0xf4, 0xeb, 0xfd };	/* hlt; jmp to it; interrupts are off */
+
+	map_slot(start, 0x100000);
+	claimed->image = (struct loaded){ .page_table = start + 0x1000, .boot_params = start + 0x10000,
+					  .entry = start + 0x20000, .control = start + 0x30000 };
+	write_identity_map(claimed->image.page_table);
+	memcpy(at(claimed->image.entry), halt, sizeof(halt));
+	must(!munmap(slot, 0x100000), "unmap the slot");
+}

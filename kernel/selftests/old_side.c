@@ -73,7 +73,8 @@ void load_image_with(struct claimed *claimed, const char *options)
 	load(&claimed->slot, &machine, "/next/vmlinuz", "/next/initrd", options, &claimed->image);
 }
 
-uint32_t launch_image(const struct claimed *claimed, int cpu)
+/** The instance's id, 0 when it was refused. */
+uint32_t try_launch(const struct claimed *claimed, int cpu)
 {
 	struct twinkernel_launch launch = {
 		.size = sizeof(launch), .slot = claimed->slot.slot, .cpu = cpu, .entry = claimed->image.entry,
@@ -82,8 +83,15 @@ uint32_t launch_image(const struct claimed *claimed, int cpu)
 		.link = claimed->image.link, .link_bytes = claimed->image.link_bytes,
 	};
 
-	must(!ioctl(device, TWINKERNEL_IOC_LAUNCH, &launch), "launch on CPU %d (%m)", cpu);
-	return launch.instance;
+	return ioctl(device, TWINKERNEL_IOC_LAUNCH, &launch) ? 0 : launch.instance;
+}
+
+uint32_t launch_image(const struct claimed *claimed, int cpu)
+{
+	uint32_t instance = try_launch(claimed, cpu);
+
+	must(instance, "launch on CPU %d (%m)", cpu);
+	return instance;
 }
 
 struct twinkernel_instance instance_of(uint32_t id)

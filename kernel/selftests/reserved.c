@@ -48,7 +48,7 @@ static void runs_there(uint64_t start, uint64_t bytes, const char *name)
 	check(claimed.slot.flags == TWINKERNEL_SLOT_BOOT_RESERVED, "it is known for what it is: flags %u", claimed.slot.flags);
 	load_image(&claimed, name);
 	instance = launch_image(&claimed, 1);
-	wait_state(instance, TWINKERNEL_READY, 60000);
+	wait_state(instance, TWINKERNEL_READY, 120000);
 	stop(instance);
 	release(claimed.slot.slot);
 }

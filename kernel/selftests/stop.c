@@ -14,7 +14,7 @@ static void stops_twice(const char *name)
 	for (int round = 0; round < 2; round++) {
 		load_image(&claimed, name);
 		instance = launch_image(&claimed, 1);
-		wait_state(instance, TWINKERNEL_READY, 30000);
+		wait_state(instance, TWINKERNEL_READY, 120000);
 		stop(instance);
 	}
 	whole_again(&claimed, memory);

@@ -377,7 +377,7 @@ static int obey(const char *command)
 			number -= machine.cpus[i].flags & TWINKERNEL_CPU_ONLINE;
 		return number ? ERANGE : 0;
 	}
-	return ENOSYS;
+	return EINVAL;
 }
 
 static void obeys(const char *name)

@@ -105,15 +105,19 @@ bool write_file(const char *path, const char *text)
 	return good;
 }
 
+/* All of a file, as far as there is room: one read() of those in /proc gives a part. */
 bool read_file(const char *path, char *text, size_t room)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, room - 1);
+	size_t length = 0;
+	ssize_t got = -1;
 
+	while (fd >= 0 && length < room - 1 && (got = read(fd, text + length, room - 1 - length)) > 0)
+		length += got;
 	if (fd >= 0)
 		close(fd);
-	text[length < 0 ? 0 : length] = '\0';
-	return length >= 0;
+	text[length] = '\0';
+	return got >= 0;
 }
 
 long meminfo_kib(const char *name)

@@ -13,7 +13,7 @@ extern int device;	/* /dev/twinkernel */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void must(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void finish(void) __attribute__((noreturn));
+__attribute__((noreturn)) void finish(void);
 
 uint64_t now_us(void);
 void sleep_ms(int ms);
@@ -32,8 +32,15 @@ struct machine {
 };
 void query_machine(struct machine *machine);
 
+/* inventory.c */
+struct inventory {
+	char lines[5000];
+};
+void take_inventory(struct inventory *inventory);
+bool same_inventory(const struct inventory *before, const struct inventory *now, long tolerance_kib);
+
 /* load.c: what BootImage does in the product, just enough for a test. */
-#define TABLES_BYTES		(LINK_IN_TABLES + LINK_BYTES)	/* at the end of the slot, out of the new kernel's RAM: the RSDP comes first */
+#define TABLES_BYTES		(LINK_IN_TABLES + LINK_BYTES)	/* at the slot's end, not the new kernel's RAM: the RSDP comes first */
 #define CONTROL_IN_TABLES	0x80000
 #define LINK_IN_TABLES		0x100000
 #define LINK_BYTES		0x201000	/* a page and two rings of 1 MiB */
@@ -67,6 +74,8 @@ void claim_memory(struct claimed *claimed, int blocks);
 void claim_memory_on(struct claimed *claimed, int blocks, int node);
 void load_image(struct claimed *claimed, const char *scenario);
 void load_image_with(struct claimed *claimed, const char *options);
+void load_halt(struct claimed *claimed);
+uint32_t try_launch(const struct claimed *claimed, int cpu);
 uint32_t launch_image(const struct claimed *claimed, int cpu);
 struct twinkernel_instance instance_of(uint32_t id);
 void wait_state(uint32_t id, uint32_t state, int timeout_ms);
@@ -80,7 +89,7 @@ int patience(void);
 
 /* new_side.c: what the launched kernel's agent does. */
 void get_ready(void);
-void stay_ready(void) __attribute__((noreturn));
+__attribute__((noreturn)) void stay_ready(void);
 void take_over(void);
 void own_rest(void);
 void own_all(void);

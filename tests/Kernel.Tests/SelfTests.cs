@@ -21,6 +21,7 @@ public sealed class SelfTests(ModulesFixture modules)
     [InlineData("transfer")]
     [InlineData("errors")]
     [InlineData("chain")]
+    [InlineData("cancels")]
     [InlineData("several")]
     [InlineData("fuzz")]
     [InlineData("console")]

@@ -31,7 +31,10 @@ struct twin_mailbox {
 	__u8 data[TWINKERNEL_MESSAGE_MAX];
 };
 
-/* Entries of what was given. A processor is its APIC id, a function TWIN_CONTROL_FUNCTION | bus << 8 | devfn, a piece of memory TWIN_CONTROL_MEMORY(). */
+/*
+ * Entries of what was given. A processor is its APIC id, a function TWIN_CONTROL_FUNCTION | bus << 8 | devfn, a piece
+ * of memory TWIN_CONTROL_MEMORY().
+ */
 #define TWIN_CONTROL_NO_CPU	0xffffffffu
 #define TWIN_CONTROL_FUNCTION	0x80000000u
 #define TWIN_CONTROL_MEMORY_SHIFT 27	/* the smallest memory block there is: both count in it */

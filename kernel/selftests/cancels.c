@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Upgrades that are given up, hundreds of them: a slot is claimed, a processor started in it and stopped, the slot
+ * released. Whatever one of them leaves behind is there hundreds of times. What is launched only halts: no boot is
+ * waited for.
+ */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include "twintest.h"
+
+#define ROUNDS		300
+#define WARM_UP		20
+#define OBJECTS		(ROUNDS / 3)	/* one kept each round would be three times as many */
+#define TOLERANCE_KIB	(ROUNDS * 4 / 2)	/* one page kept each round would be twice as much */
+
+static bool cancel_one(struct claimed *claimed)
+{
+	struct twinkernel_release_slot release = { .size = sizeof(release) };
+	struct twinkernel_stop stop = { .size = sizeof(stop) };
+
+	claimed->slot.flags = 0;
+	if (ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claimed->slot))
+		return false;
+	release.slot = claimed->slot.slot;
+	/* On a busy host a processor may take longer than the module waits; then nothing is left behind, either. */
+	for (int i = 0; i < 10 && !stop.instance; i++) {
+		stop.instance = try_launch(claimed, 1);
+		if (!stop.instance && errno != ETIMEDOUT)
+			return false;
+	}
+	return stop.instance && !ioctl(device, TWINKERNEL_IOC_STOP, &stop) &&
+	       !ioctl(device, TWINKERNEL_IOC_RELEASE_SLOT, &release);
+}
+
+struct stock {
+	struct inventory inventory;
+	char caches[64 * 1024];		/* /proc/slabinfo */
+	char mappings[256 * 1024];	/* /proc/vmallocinfo */
+};
+
+static void take(struct stock *stock)
+{
+	glob_t caches;
+
+	/* Without objects that are free, but kept at hand. */
+	sleep_ms(500);
+	must(!glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches), "find the caches");
+	for (size_t i = 0; i < caches.gl_pathc; i++)
+		write_file(caches.gl_pathv[i], "1");
+	globfree(&caches);
+	take_inventory(&stock->inventory);
+	must(read_file("/proc/slabinfo", stock->caches, sizeof(stock->caches)), "read the caches");
+	must(read_file("/proc/vmallocinfo", stock->mappings, sizeof(stock->mappings)), "read the mappings");
+}
+
+static int lines(const char *text)
+{
+	int count = 0;
+
+	for (; *text; text++)
+		count += *text == '\n';
+	return count;
+}
+
+/* How many caches hold more objects than before; says which. */
+static int grown_caches(const struct stock *before, struct stock *now)
+{
+	char *line, *rest = now->caches;
+	int grown = 0;
+
+	while ((line = strsep(&rest, "\n"))) {
+		char name[64], pattern[80];
+		long objects, others;
+		const char *at;
+
+		if (sscanf(line, "%63s %ld", name, &objects) != 2)
+			continue;
+		snprintf(pattern, sizeof(pattern), "\n%s ", name);
+		at = strstr(before->caches, pattern);
+		others = at ? strtol(at + strlen(pattern), NULL, 10) : 0;
+		if (objects - others < OBJECTS)
+			continue;
+		say("%s: %ld objects, before: %ld", name, objects, others);
+		grown++;
+	}
+	return grown;
+}
+
+static void cancels(const char *name)
+{
+	static struct stock before, now;
+	long memory = meminfo_kib("MemTotal:");
+	struct claimed claimed;
+	uint64_t start, window;
+	int done = 0;
+
+	(void)name;
+	must(set_cpu(1, false), "CPU 1 offline");
+	claim_memory(&claimed, 2);
+	load_halt(&claimed);
+	must(!ioctl(device, TWINKERNEL_IOC_RELEASE_SLOT, &(struct twinkernel_release_slot){ 8, claimed.slot.slot }),
+	     "release it (%m)");
+	for (int i = 0; i < WARM_UP; i++)
+		cancel_one(&claimed);
+	take(&before);
+	window = claimed.slot.low_start;
+	start = now_us();
+	while (done < ROUNDS && cancel_one(&claimed))
+		done++;
+	check(done == ROUNDS && claimed.slot.low_start == window, "%d of %d rounds in %llu ms, the same window (%m)", done, ROUNDS,
+	      (unsigned long long)(now_us() - start) / 1000);
+	take(&now);
+	check(same_inventory(&before.inventory, &now.inventory, TOLERANCE_KIB),
+	      "memory, processors, devices and interrupts are as before");
+	check(lines(now.mappings) - lines(before.mappings) < OBJECTS, "%d kernel mappings, before: %d", lines(now.mappings),
+	      lines(before.mappings));
+	check(!grown_caches(&before, &now), "no cache of the kernel's has grown");
+	must(!ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claimed.slot), "claim the slot again (%m)");
+	whole_again(&claimed, memory);
+}
+
+static void is_not_there(const char *name)
+{
+	(void)name;
+	check(false, "nothing boots here");
+}
+SCENARIO(cancels, cancels, is_not_there);
