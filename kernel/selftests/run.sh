@@ -6,6 +6,7 @@
 #   scribble  B overwrites all that it shares with A after the cut-over: A goes on, whole
 #   failover  A panics while B is ready: B takes the machine over and owns it
 #   transfer  each kind of resource goes to B and back while A serves, then comes back by itself when B is stopped
+#   four, eight  so many CPUs, a block and a second card go to B while A serves, then the rest with the park
 #   stop      a running instance is stopped and launched again, then A is whole
 #   console   A's interrupt-driven console goes on through B's boot, and B's driver leaves the port alone
 #   chain     A to B to C and so on, each owning all and launching the next, none with less (A_OPTIONS=twintest.rounds=N)
@@ -66,8 +67,8 @@ numa)
 	;;
 unprepared) prepared='' ;;
 kexec_launch) A_OPTIONS="crashkernel=384M ${A_OPTIONS:-}" ;;
-transfer)
-	CPUS=${CPUS:-4}
+transfer | four | eight)
+	[ "$scenario" = eight ] && CPUS=${CPUS:-8} || CPUS=${CPUS:-4}
 	QEMU_OPTIONS+=" -device pcie-root-port,id=p1,chassis=1,addr=4 -netdev user,id=n1,net=10.0.3.0/24 -device virtio-net-pci,netdev=n1,bus=p1"
 	;;
 esac

@@ -235,6 +235,35 @@ static void take_block(uint32_t instance, int block)
 	TIMED(set_block(block, "online"), "block online");
 }
 
+/* An instance that boots with two CPUs while the first card serves. */
+static uint32_t begin(struct claimed *claimed, const char *name, pid_t *child)
+{
+	uint32_t instance;
+
+	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
+	second_card_serves("at first");
+	must(set_cpu(1, false) && set_cpu(2, false), "CPUs 1 and 2 offline");
+	claim_memory(claimed, 4);
+	block_bytes = claimed->slot.bytes / 4;
+	boots_with = 2;
+	load_image(claimed, name);
+	instance = launch_image(claimed, 1);
+	must(!cpu_request(TWINKERNEL_IOC_GIVE_CPU, instance, 2), "the second CPU that it boots with (%m)");
+	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, instance, 2) == EAGAIN, "nothing is taken while it boots");
+	*child = serve();
+	wait_state(instance, TWINKERNEL_READY, 120000);
+	still_serves("while the instance boots");
+	check(!order(instance, "cpus 2"), "it has booted with two CPUs");
+	return instance;
+}
+
+static void end_service(pid_t child)
+{
+	still_serves("to the end");
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
 static void transfers(const char *name)
 {
 	long memory = meminfo_kib("MemTotal:");
@@ -243,20 +272,7 @@ static void transfers(const char *name)
 	int blocks[2];
 	pid_t child;
 
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
-	second_card_serves("at first");
-	must(set_cpu(1, false) && set_cpu(2, false), "CPUs 1 and 2 offline");
-	claim_memory(&claimed, 4);
-	block_bytes = claimed.slot.bytes / 4;
-	boots_with = 2;
-	load_image(&claimed, name);
-	instance = launch_image(&claimed, 1);
-	must(!cpu_request(TWINKERNEL_IOC_GIVE_CPU, instance, 2), "the second CPU that it boots with (%m)");
-	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, instance, 2) == EAGAIN, "nothing is taken while it boots");
-	child = serve();
-	wait_state(instance, TWINKERNEL_READY, 60000);
-	still_serves("while the instance boots");
-	check(!order(instance, "cpus 2"), "it has booted with two CPUs");
+	instance = begin(&claimed, name, &child);
 	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, instance, 3) == ENOENT, "take a CPU that was not given");
 	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, 77, 3) == ENOENT, "take a CPU from nobody");
 	refuse_functions(instance);
@@ -284,10 +300,30 @@ static void transfers(const char *name)
 	for (int i = 0; i < 2; i++)
 		check(set_block(blocks[i], "online"), "block %d is back", blocks[i]);
 	check(set_cpu(2, true) && set_cpu(3, true), "CPUs 2 and 3 are back");
-	still_serves("to the end");
-	kill(child, SIGKILL);
-	waitpid(child, NULL, 0);
+	end_service(child);
 	whole_again(&claimed, memory);
+}
+
+static void hands_all_over(const char *name)
+{
+	struct claimed claimed;
+	struct machine machine;
+	uint32_t instance;
+	int block;
+	pid_t child;
+
+	instance = begin(&claimed, name, &child);
+	query_machine(&machine);
+	for (uint32_t cpu = machine.query.cpu_count - 1; cpu > 2; cpu--)
+		give_cpu(instance, cpu);
+	block = free_block();
+	must(block, "a block is offline");
+	give_block(instance, block);
+	give_function(instance);
+	end_service(child);
+	check(!order(instance, "over"), "the rest comes with the park");
+	park(instance, 30000, 0);
+	check(false, "the old kernel goes on after a commit");
 }
 
 /* ---- the launched kernel ---- */
@@ -380,15 +416,16 @@ static int obey(const char *command)
 	return EINVAL;
 }
 
-static void obeys(const char *name)
+/* Until it is told "over". */
+static void obey_all(void)
 {
+	bool over = false;
 	struct twinkernel_ready ready = { .size = sizeof(ready) };
 
-	(void)name;
 	write_file("/sys/devices/system/memory/auto_online_blocks", "offline");
 	check(!set_cpu(2, true), "the old kernel's CPU refuses to go online here");
 	must(!ioctl(device, TWINKERNEL_IOC_READY, &ready), "ready (%m)");
-	for (;;) {
+	while (!over) {
 		char text[64] = "";
 		struct twinkernel_message in = {
 			.size = sizeof(in), .bytes = sizeof(text) - 1, .timeout_ms = 60000, .data = (uintptr_t)text,
@@ -398,8 +435,28 @@ static void obeys(const char *name)
 		if (ioctl(device, TWINKERNEL_IOC_RECEIVE, &in))
 			continue;
 		say("told to \"%s\"", text);
-		out.bytes = sprintf(text, "%d", obey(text)) + 1;
+		over = !strcmp(text, "over");
+		out.bytes = sprintf(text, "%d", over ? 0 : obey(text)) + 1;
 		must(!ioctl(device, TWINKERNEL_IOC_SEND, &out), "answer (%m)");
 	}
 }
+static void obeys(const char *name)
+{
+	(void)name;
+	obey_all();
+	check(false, "this kernel was to be stopped");
+}
 SCENARIO(transfer, transfers, obeys);
+
+static void takes_the_rest(const char *name)
+{
+	(void)name;
+	obey_all();
+	network_card = "eth1";	/* the second card was here first */
+	take_card();
+	commit();
+	check(ping("10.0.3.2", 5000), "the second card serves on");
+	take_memory();
+}
+SCENARIO(four, hands_all_over, takes_the_rest);
+SCENARIO(eight, hands_all_over, takes_the_rest);

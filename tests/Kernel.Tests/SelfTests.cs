@@ -19,6 +19,8 @@ public sealed class SelfTests(ModulesFixture modules)
     [InlineData("failover")]
     [InlineData("stop")]
     [InlineData("transfer")]
+    [InlineData("four")]
+    [InlineData("eight")]
     [InlineData("errors")]
     [InlineData("chain")]
     [InlineData("cancels")]
