@@ -27,7 +27,7 @@ static void answer(void)
 	must(!ioctl(device, TWINKERNEL_IOC_SEND, &out), "answer it (%m)");
 }
 
-static void take_card(void)
+void take_card(void)
 {
 	struct twinkernel_wait_parked wait = { .size = sizeof(wait), .timeout_ms = 60000 };
 	struct twinkernel_adopt_function adopt = { .size = sizeof(adopt), .function = { .bus = 0, .devfn = 3 << 3 } };

@@ -92,6 +92,7 @@ void get_ready(void);
 __attribute__((noreturn)) void stay_ready(void);
 void take_over(void);
 void own_rest(void);
+void take_card(void);
 void own_all(void);
 void use_memory(void);
 

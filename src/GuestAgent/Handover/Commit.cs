@@ -20,6 +20,7 @@ public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwi
         ulong blockBytes = machine.MemoryBlockBytes;
         List<string> failures = [];
         HashSet<uint> movable = NextSlot(machine, nextSlotBytes);
+        using IDisposable held = memory.KeepOffline();
         foreach ((ulong start, ulong end, bool reserved) in MachineMemory.Missing(machine.Ranges, machine.Control).ToArray())
         {
             if (reserved)

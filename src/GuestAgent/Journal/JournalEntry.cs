@@ -9,6 +9,9 @@ public sealed record StepTiming(string Name, long Nanoseconds);
 /// <summary>A memory block that was taken offline, and whether it goes back as movable memory.</summary>
 public sealed record TakenBlock(uint Number, bool Movable);
 
+/// <summary>A PCI function, in the form of sysfs, that was taken from its driver.</summary>
+public sealed record TakenFunction(string Function, string Driver);
+
 /// <summary>The newest state of one step.</summary>
 public sealed record StepEntry
 {
@@ -33,8 +36,10 @@ internal sealed record JournalEntry
     /// <summary>Written before the resource is taken, so that a killed agent gives back even what it was about to take.</summary>
     public uint? TakesCpu { get; init; }
     public TakenBlock? TakesBlock { get; init; }
+    public TakenFunction? TakesFunction { get; init; }
     public uint? ReturnsCpu { get; init; }
     public uint? ReturnsBlock { get; init; }
+    public string? ReturnsFunction { get; init; }
 }
 
 [JsonSourceGenerationOptions(

@@ -55,9 +55,13 @@ public sealed class UpgradeJournal
 
     public void Takes(TakenBlock block) => Write(entry => entry with { TakesBlock = block });
 
+    public void Takes(TakenFunction function) => Write(entry => entry with { TakesFunction = function });
+
     public void ReturnsCpu(uint cpu) => Write(entry => entry with { ReturnsCpu = cpu });
 
     public void ReturnsBlock(uint block) => Write(entry => entry with { ReturnsBlock = block });
+
+    public void ReturnsFunction(string function) => Write(entry => entry with { ReturnsFunction = function });
 
     private void Write(Func<JournalEntry, JournalEntry> fill)
     {

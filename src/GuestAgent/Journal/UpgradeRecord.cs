@@ -13,8 +13,11 @@ public sealed record UpgradeRecord
 
     /// <summary>Newest entry of each step, in the order in which the steps were first begun.</summary>
     public ImmutableList<StepEntry> Steps { get; init; } = [];
-    public ImmutableSortedSet<uint> Cpus { get; init; } = [];
-    public ImmutableSortedDictionary<uint, TakenBlock> Blocks { get; init; } = ImmutableSortedDictionary<uint, TakenBlock>.Empty;
+
+    /// <summary>What was taken from this kernel and has not been returned, in the order in which it was taken: it goes back in reverse.</summary>
+    public ImmutableList<uint> Cpus { get; init; } = [];
+    public ImmutableList<TakenBlock> Blocks { get; init; } = [];
+    public ImmutableList<TakenFunction> Functions { get; init; } = [];
 
     public StepEntry? Find(Wire.Step step) => Steps.Find(entry => entry.Step == step);
 
@@ -24,7 +27,7 @@ public sealed record UpgradeRecord
     public bool Closed => Succeeded(Wire.Step.Commit) || Succeeded(Wire.Step.RollBack);
 
     /// <summary>It has taken, or may have taken, something of this guest.</summary>
-    public bool Active => !Closed && (Steps.Exists(entry => entry.Step is not (Wire.Step.Preflight or Wire.Step.RollBack)) || Cpus.Count + Blocks.Count > 0);
+    public bool Active => !Closed && (Steps.Exists(entry => entry.Step is not (Wire.Step.Preflight or Wire.Step.RollBack)) || Cpus.Count + Blocks.Count + Functions.Count > 0);
 
     internal UpgradeRecord With(JournalEntry entry)
     {
@@ -37,8 +40,13 @@ public sealed record UpgradeRecord
 
         return next with
         {
-            Cpus = entry.TakesCpu is { } cpu ? Cpus.Add(cpu) : entry.ReturnsCpu is { } back ? Cpus.Remove(back) : Cpus,
-            Blocks = entry.TakesBlock is { } block ? Blocks.SetItem(block.Number, block) : entry.ReturnsBlock is { } number ? Blocks.Remove(number) : Blocks,
+            Cpus = entry.TakesCpu is { } cpu && !Cpus.Contains(cpu) ? Cpus.Add(cpu) : Cpus.RemoveAll(known => known == entry.ReturnsCpu),
+            Blocks = entry.TakesBlock is { } block && !Blocks.Exists(known => known.Number == block.Number)
+                ? Blocks.Add(block)
+                : Blocks.RemoveAll(known => known.Number == entry.ReturnsBlock),
+            Functions = entry.TakesFunction is { } function && !Functions.Exists(known => known.Function == function.Function)
+                ? Functions.Add(function)
+                : Functions.RemoveAll(known => known.Function == entry.ReturnsFunction),
         };
     }
 }

@@ -46,6 +46,13 @@ internal static class Abi
     public const byte IocCommit = 0x0f;
     public const byte IocAdoptMemory = 0x10;
     public const byte IocArm = 0x11;
+    public const byte IocGiveFunction = 0x12;
+    public const byte IocTakeFunction = 0x13;
+    public const byte IocReleaseFunction = 0x14;
+    public const byte IocGiveMemory = 0x15;
+    public const byte IocTakeMemory = 0x16;
+    public const byte IocReleaseMemory = 0x17;
+    public const byte IocTakeCpu = 0x24;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -194,6 +201,40 @@ internal struct AbiGiveCpu
     public uint Instance;
     public uint Cpu;
     public uint Reserved;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiGiveFunction
+{
+    public uint Size;
+    public uint Instance;
+    public AbiFunction Function;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiReleaseFunction
+{
+    public uint Size;
+    public uint Reserved;
+    public AbiFunction Function;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiGiveMemory
+{
+    public uint Size;
+    public uint Instance;
+    public ulong Start;
+    public ulong Bytes;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiReleaseMemory
+{
+    public uint Size;
+    public uint Reserved;
+    public ulong Start;
+    public ulong Bytes;
 }
 
 [StructLayout(LayoutKind.Sequential)]

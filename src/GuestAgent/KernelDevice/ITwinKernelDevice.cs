@@ -29,6 +29,15 @@ public interface ITwinKernelDevice
 
     void GiveCpu(uint instance, uint cpu);
 
+    /// <summary>Hands a function without a driver over while this kernel runs; one that was given before is a success.</summary>
+    void GiveFunction(uint instance, PciFunction function);
+
+    /// <summary>Hands offline memory blocks over while this kernel runs; a piece that was given before is a success.</summary>
+    void GiveMemory(uint instance, ulong start, ulong bytes);
+
+    /// <summary>Takes a piece back as it was given, when the instance does not use it.</summary>
+    void TakeMemory(uint instance, ulong start, ulong bytes);
+
     /// <summary>Puts a message into the mailbox to an instance; 0: to the parent.</summary>
     void Send(uint instance, ReadOnlySpan<byte> message);
 

@@ -21,6 +21,12 @@ internal sealed class MissingDevice(DeviceException reason) : ITwinKernelDevice
 
     public void GiveCpu(uint instance, uint cpu) => throw Refusal();
 
+    public void GiveFunction(uint instance, PciFunction function) => throw Refusal();
+
+    public void GiveMemory(uint instance, ulong start, ulong bytes) => throw Refusal();
+
+    public void TakeMemory(uint instance, ulong start, ulong bytes) => throw Refusal();
+
     public void Send(uint instance, ReadOnlySpan<byte> message) => throw Refusal();
 
     public byte[]? Receive(uint instance, TimeSpan timeout) => throw Refusal();

@@ -181,6 +181,29 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
         Ask(Abi.IocGiveCpu, ref give, "GIVE_CPU", $"CPU {cpu} to instance {instance}");
     }
 
+    public void GiveFunction(uint instance, PciFunction function)
+    {
+        AbiGiveFunction give = new()
+        {
+            Size = (uint)sizeof(AbiGiveFunction),
+            Instance = instance,
+            Function = new AbiFunction { Bus = function.Bus, Devfn = function.Devfn },
+        };
+        Ask(Abi.IocGiveFunction, ref give, "GIVE_FUNCTION", $"{function} to instance {instance}", Errno.EEXIST);
+    }
+
+    public void GiveMemory(uint instance, ulong start, ulong bytes)
+    {
+        AbiGiveMemory give = new() { Size = (uint)sizeof(AbiGiveMemory), Instance = instance, Start = start, Bytes = bytes };
+        Ask(Abi.IocGiveMemory, ref give, "GIVE_MEMORY", $"0x{start:x}+0x{bytes:x} to instance {instance}", Errno.EEXIST);
+    }
+
+    public void TakeMemory(uint instance, ulong start, ulong bytes)
+    {
+        AbiGiveMemory take = new() { Size = (uint)sizeof(AbiGiveMemory), Instance = instance, Start = start, Bytes = bytes };
+        Ask(Abi.IocTakeMemory, ref take, "TAKE_MEMORY", $"0x{start:x}+0x{bytes:x} from instance {instance}");
+    }
+
     public void Send(uint instance, ReadOnlySpan<byte> message)
     {
         fixed (byte* data = message)

@@ -51,10 +51,37 @@ public sealed class MemoryBlocks(KernelFiles files)
         }
     }
 
+    /// <summary>Until it is disposed of, this kernel does not put added blocks online by itself.</summary>
+    /// <exception cref="IOException">The kernel refuses.</exception>
+    public IDisposable KeepOffline() => new Policy(files, $"{Memory}/auto_online_blocks");
+
     private MemoryBlock Look(uint number)
     {
         string block = $"{Memory}/memory{number}";
         string zones = files.TryRead($"{block}/valid_zones") ?? "none";
         return new MemoryBlock(number, files.TryRead($"{block}/state") == "online", files.TryRead($"{block}/removable") != "0" && zones != "none", zones == "Movable");
+    }
+
+    private sealed class Policy : IDisposable
+    {
+        private readonly KernelFiles _files;
+        private readonly string _path;
+        private readonly string? _before;
+
+        public Policy(KernelFiles files, string path)
+        {
+            (_files, _path, _before) = (files, path, files.TryRead(path));
+            Set("offline");
+        }
+
+        public void Dispose() => Set(_before);
+
+        private void Set(string? policy)
+        {
+            if (_before is not (null or "offline"))
+            {
+                _files.Write(_path, policy!);
+            }
+        }
     }
 }

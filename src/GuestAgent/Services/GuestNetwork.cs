@@ -36,6 +36,17 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
             .OfType<GuestInterface>(),
     ];
 
+    /// <summary>
+    /// Interfaces that this kernel does not serve on: down, on a function of their own. What hot-plug brings for kernel B is one; a card
+    /// that someone has put up is not.
+    /// </summary>
+    public IReadOnlyList<GuestInterface> Spare()
+    {
+        IReadOnlyList<GuestInterface> all = List();
+        HashSet<PciFunction> used = [.. all.Where(each => each.Name == Interface?.Name || IsUp(each.Name)).Select(each => each.Function)];
+        return [.. all.Where(each => !used.Contains(each.Function)).DistinctBy(each => each.Function)];
+    }
+
     /// <summary>Configures the first interface. False: there is none.</summary>
     /// <exception cref="IOException">The kernel refuses.</exception>
     public bool ConfigureFirst(NetworkConfiguration configuration)
@@ -87,6 +98,13 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
         files.Write($"{driver}/bind", lost.Function.ToString());
         ConfigureByMac(lost.Mac, configuration, patience);
     }
+
+    /// <summary>IFF_UP. What cannot be read counts as up.</summary>
+    private bool IsUp(string name) =>
+        files.TryRead($"{Interfaces}/{name}/flags") is not { } flags
+        || !flags.StartsWith("0x", StringComparison.Ordinal)
+        || !uint.TryParse(flags.AsSpan(2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out uint bits)
+        || (bits & 1) != 0;
 
     private void Configure(GuestInterface target, NetworkConfiguration configuration)
     {

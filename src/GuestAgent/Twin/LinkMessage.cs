@@ -8,6 +8,8 @@ internal sealed record LinkMessage
 {
     public const string Handover = "handover";
     public const string OnlineCpu = "online-cpu";
+    public const string AdoptMemory = "adopt-memory";
+    public const string AdoptFunction = "adopt-function";
     public const string Done = "done";
     public const string Refused = "refused";
 
@@ -17,6 +19,13 @@ internal sealed record LinkMessage
 
     /// <summary>Of the CPU to bring online.</summary>
     public uint? ApicId { get; init; }
+
+    /// <summary>Of the memory to adopt and put online, physical address and bytes.</summary>
+    public ulong? Start { get; init; }
+    public ulong? Bytes { get; init; }
+
+    /// <summary>To adopt before the park.</summary>
+    public PciFunction? Function { get; init; }
     public HandoverOrder? Order { get; init; }
 
     /// <summary>Why it was refused.</summary>

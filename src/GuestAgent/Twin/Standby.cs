@@ -15,7 +15,7 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 /// The order is kept in <c>/run/twinkernel/handover.json</c> (mode 0600), so that an agent that is started again goes on with it.
 /// </summary>
 public sealed partial class Standby(
-    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, CpuSwitch cpus, GuestNetwork network, QuietConsole console, BearerToken token, StepRunner runner, ContactWatchdog watchdog, ILogger<Standby> logger)
+    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, QuietConsole console, BearerToken token, StepRunner runner, ContactWatchdog watchdog, ILogger<Standby> logger)
 {
     private const string OrderPath = "/run/twinkernel/handover.json";
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
@@ -56,6 +56,12 @@ public sealed partial class Standby(
             {
                 case { Kind: LinkMessage.OnlineCpu, ApicId: { } apicId }:
                     BringOnline(apicId);
+                    break;
+                case { Kind: LinkMessage.AdoptMemory, Start: { } start, Bytes: { } bytes }:
+                    AdoptMemory(start, bytes);
+                    break;
+                case { Kind: LinkMessage.AdoptFunction, Function: { } function }:
+                    device.AdoptFunction(function);
                     break;
                 case { Kind: LinkMessage.Handover, Order: { } order }:
                     Accept(order);
@@ -185,6 +191,18 @@ public sealed partial class Standby(
         }
 
         throw new IOException($"no present CPU of this kernel has APIC id {apicId}");
+    }
+
+    /// <summary>Movable memory, so that it can be given back; a kernel that puts what it is given online by itself must not choose for us.</summary>
+    private void AdoptMemory(ulong start, ulong bytes)
+    {
+        using IDisposable held = memory.KeepOffline();
+        device.AdoptMemory(start, bytes);
+        ulong blockBytes = memory.BlockBytes();
+        for (ulong at = start; at < start + bytes; at += blockBytes)
+        {
+            memory.Set((uint)(at / blockBytes), "online_movable");
+        }
     }
 
     private void GoBack()

@@ -12,6 +12,8 @@ public sealed class FakeDevice : ITwinKernelDevice
     private readonly List<ClaimedSlot> _slots = [];
     private readonly List<RunningInstance> _instances = [];
     private readonly Dictionary<uint, uint> _givenCpus = [];
+    private readonly Dictionary<PciFunction, uint> _givenFunctions = [];
+    private readonly Dictionary<ulong, (uint Instance, ulong Bytes)> _givenMemory = [];
     private readonly Queue<byte[]> _answers = [];
     private uint _nextId;
 
@@ -144,6 +146,17 @@ public sealed class FakeDevice : ITwinKernelDevice
             _givenCpus.Remove(cpu);
         }
 
+        foreach (PciFunction function in _givenFunctions.Where(given => given.Value == instance).Select(given => given.Key).ToArray())
+        {
+            _givenFunctions.Remove(function);
+            _guest.BindCard(function);
+        }
+
+        foreach (ulong start in _givenMemory.Where(given => given.Value.Instance == instance).Select(given => given.Key).ToArray())
+        {
+            _givenMemory.Remove(start);
+        }
+
         return _instances.RemoveAll(known => known.Id == instance) > 0;
     }
 
@@ -154,6 +167,37 @@ public sealed class FakeDevice : ITwinKernelDevice
     {
         Called("GIVE_CPU");
         _givenCpus[cpu] = instance;
+    }
+
+    public void GiveFunction(uint instance, PciFunction function)
+    {
+        Called($"GIVE_FUNCTION {function}");
+        if (_guest.Exists($"/sys/bus/pci/devices/{function}/driver") && !_givenFunctions.ContainsKey(function))
+        {
+            throw new DeviceException("GIVE_FUNCTION", Errno.EBUSY, $"{function}");
+        }
+
+        _givenFunctions[function] = instance;
+    }
+
+    public void GiveMemory(uint instance, ulong start, ulong bytes)
+    {
+        Called($"GIVE_MEMORY {start / FakeGuest.BlockBytes}");
+        if (_guest.IsOnline((uint)(start / FakeGuest.BlockBytes)))
+        {
+            throw new DeviceException("GIVE_MEMORY", Errno.EBUSY, $"0x{start:x}");
+        }
+
+        _givenMemory[start] = (instance, bytes);
+    }
+
+    public void TakeMemory(uint instance, ulong start, ulong bytes)
+    {
+        Called($"TAKE_MEMORY {start / FakeGuest.BlockBytes}");
+        if (!_givenMemory.Remove(start))
+        {
+            throw new DeviceException("TAKE_MEMORY", Errno.ENOENT, $"0x{start:x}");
+        }
     }
 
     public void Send(uint instance, ReadOnlySpan<byte> message)
@@ -254,7 +298,7 @@ public sealed class FakeDevice : ITwinKernelDevice
         if (path.EndsWith("/state", StringComparison.Ordinal) && value.StartsWith("online", StringComparison.Ordinal))
         {
             ulong at = ulong.Parse(name.AsSpan(6), CultureInfo.InvariantCulture) * FakeGuest.BlockBytes;
-            if (_slots.Exists(slot => at >= slot.Start && at < slot.Start + slot.Bytes))
+            if (_slots.Exists(slot => at >= slot.Start && at < slot.Start + slot.Bytes) || _givenMemory.ContainsKey(at))
             {
                 throw new IOException($"'{value}' to {path}: Device or resource busy (slot)");
             }

@@ -1,3 +1,4 @@
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 
 namespace TwinKernel.Fleet.GuestAgent.Tests.Fakes;
@@ -12,6 +13,7 @@ public sealed class FakeGuest : KernelFiles, IDisposable
     public const ulong BlockBytes = 128 * MiB;
     public const string Mac = "52:54:00:12:34:56";
     public const string Function = "0000:00:02.0";
+    public const string SecondFunction = "0000:01:00.0";
     private readonly string _root;
 
     private FakeGuest(string root) : base(root) => _root = root;
@@ -73,6 +75,19 @@ public sealed class FakeGuest : KernelFiles, IDisposable
         Link($"/sys/bus/pci/devices/{Function}", $"/sys/devices/pci0000:00/{Function}");
     }
 
+    /// <summary>A second card, down, with its driver.</summary>
+    public void AddSecondCard()
+    {
+        string device = $"/sys/devices/pci0000:00/0000:00:04.0/{SecondFunction}";
+        Put($"{device}/virtio1/net/eth1/address", "52:54:00:12:34:57\n");
+        Put($"{device}/virtio1/net/eth1/flags", "0x1002\n");
+        Link("/sys/class/net/eth1", $"{device}/virtio1/net/eth1");
+        Link($"{device}/driver", "/sys/bus/pci/drivers/virtio-pci");
+        Link($"/sys/bus/pci/devices/{SecondFunction}", device);
+    }
+
+    public void BindCard(PciFunction function) => Link($"/sys/bus/pci/devices/{function}/driver", "/sys/bus/pci/drivers/virtio-pci");
+
     public void RemoveCard(string name = "eth0") => Directory.Delete(At($"/sys/class/net/{name}"));
 
     public void Put(string path, string content)
@@ -104,6 +119,15 @@ public sealed class FakeGuest : KernelFiles, IDisposable
         }
 
         OnWrite?.Invoke(path, value);
+        if (path.EndsWith("/unbind", StringComparison.Ordinal))
+        {
+            Directory.Delete(At($"/sys/bus/pci/devices/{value}/driver"));
+        }
+        else if (path.EndsWith("/bind", StringComparison.Ordinal))
+        {
+            Link($"/sys/bus/pci/devices/{value}/driver", Path.GetDirectoryName(path)!);
+        }
+
         base.Write(path, value);
         File.WriteAllText(At(path), (value.StartsWith("online", StringComparison.Ordinal) ? "online" : value) + "\n");
         Writes.Add($"{path}={value}");

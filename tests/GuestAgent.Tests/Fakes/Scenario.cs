@@ -55,6 +55,7 @@ internal sealed class Scenario : IDisposable
         Device.Instances().ShouldBeEmpty();
         (Journal.Current?.Cpus.Count ?? 0).ShouldBe(0);
         (Journal.Current?.Blocks.Count ?? 0).ShouldBe(0);
+        (Journal.Current?.Functions.Count ?? 0).ShouldBe(0);
     }
 
     public void Restart()
@@ -69,19 +70,19 @@ internal sealed class Scenario : IDisposable
         Token.Take("secret");
         TwinInstances instances = new(Device, Journal);
         TwinLink link = new(Device, TimeProvider.System);
-        GiveBack giveBack = new(Device, Journal, memory, cpus);
+        GiveBack giveBack = new(Device, Journal, Guest, memory, cpus);
         Steps = new Steps(
             new Preflight(Device, Journal, Guest, memory, cpus, Network),
             new Reserve(Device, Journal, Guest, memory, cpus, giveBack),
             new Load(Device, Journal, Guest),
             new Start(Device, Journal),
             new AwaitStandby(instances, TimeProvider.System),
-            new Transfer(Device, Journal, cpus, instances, link),
+            new Transfer(Device, Journal, Guest, memory, cpus, Network, instances, link),
             new CutOver(Device, Network, Token, instances, link, giveBack, Runner, NullLogger<CutOver>.Instance),
             new Commit(Device, memory, cpus),
             new RollBack(Device, Journal, giveBack));
         Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
-        Standby = new Standby(Device, Journal, Guest, cpus, Network, new QuietConsole(Guest), Token, Runner, Watchdog, NullLogger<Standby>.Instance);
+        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, new QuietConsole(Guest), Token, Runner, Watchdog, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, new KernelIdentity(Guest));
         Inspection = new InspectionReader(Device, Guest, Network, Status);
     }

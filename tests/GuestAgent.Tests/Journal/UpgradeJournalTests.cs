@@ -30,7 +30,7 @@ public sealed class UpgradeJournalTests
         UpgradeRecord read = new UpgradeJournal(guest).Current!;
         (read.UpgradeId, read.Epoch, read.Active).ShouldBe(("u1", 9ul, true));
         read.Cpus.ShouldBe([3u]);
-        read.Blocks.Values.ShouldBe([new TakenBlock(7, Movable: true)]);
+        read.Blocks.ShouldBe([new TakenBlock(7, Movable: true)]);
         StepEntry step = read.Steps.ShouldHaveSingleItem();
         (step.Step, step.State, step.Reason, step.Message).ShouldBe((Wire.Step.Reserve, Wire.StepState.Failed, "DEVICE", "a \"quoted\"\nline"));
         step.Timings.ShouldBe([new StepTiming("reserve", 12)]);
