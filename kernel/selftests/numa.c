@@ -63,7 +63,7 @@ static void takes_from_a_node(const char *name)
 	check_ranges("with the slot claimed");
 	load_image(&claimed, name);
 	instance = launch_image(&claimed, CPU);
-	wait_state(instance, TWINKERNEL_READY, 60000);
+	wait_state(instance, TWINKERNEL_READY, 90000);
 	talk(instance);
 	must(set_cpu(1, false) && set_cpu(2, false), "the other CPUs offline");
 	park(instance, 30000, 0);

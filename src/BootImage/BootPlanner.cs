@@ -42,7 +42,7 @@ public static class BootPlanner
         var commandLine = TwinCommandLine.Build(request, layout.Control, violations);
         var acpi = AcpiTables.Build(request, layout.Acpi);
         violations.Require((ulong)acpi.Length <= layout.Control - layout.Acpi, nameof(BootRequest.ApicIds),
-            $"ACPI tables of at most {layout.Control - layout.Acpi} bytes", $"{acpi.Length} for {request.ApicIds.Count} CPUs");
+            $"ACPI tables of at most {layout.Control - layout.Acpi} bytes", $"{acpi.Length} for {request.ApicIds.Count} CPUs and {request.Nodes?.Memory.Count ?? 0} pieces of memory");
         violations.ThrowIfAny();
 
         var map = MemoryMap.Build(request, layout.Acpi, layout.Control);

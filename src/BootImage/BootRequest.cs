@@ -42,6 +42,12 @@ public sealed record BootRequest
     /// <summary>PCI Express configuration space, handed on in the MCFG table; null: not told.</summary>
     public Ecam? Ecam { get; init; }
 
+    /// <summary>
+    /// The machine's NUMA nodes, handed on in the SRAT table: a node for each of <see cref="ApicIds"/>, and memory that covers slot,
+    /// low window and <see cref="HeldBack"/>. null: one node, not told.
+    /// </summary>
+    public NumaNodes? Nodes { get; init; }
+
     /// <summary>Value of the one <c>console=</c> that the kernel gets.</summary>
     public string Console { get; init; } = "ttyS1,115200";
 }

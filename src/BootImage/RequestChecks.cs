@@ -20,6 +20,7 @@ internal static class RequestChecks
         CheckLowWindow(request.LowWindow, violations);
         CheckHeldBack(request, violations);
         CheckCpus(request, violations);
+        CheckNodes(request, violations);
         violations.Require(request.TscKhz != 0, nameof(BootRequest.TscKhz), "the TSC's rate in kHz", "0");
         if (request.Ecam is { } ecam)
         {
@@ -81,6 +82,36 @@ internal static class RequestChecks
         }
 
         violations.Require(ids.Contains(request.BootApicId), nameof(BootRequest.BootApicId), "one of ApicIds", $"{request.BootApicId}");
+    }
+
+    private static void CheckNodes(BootRequest request, Violations violations)
+    {
+        if (request.Nodes is not { } nodes)
+        {
+            return;
+        }
+
+        violations.Require(nodes.Cpus.Keys.Order().SequenceEqual(request.ApicIds.Order()), nameof(BootRequest.Nodes), "a node for each of ApicIds",
+            $"nodes for {string.Join(',', nodes.Cpus.Keys.Order())}");
+        foreach (var node in nodes.Cpus.Values.Concat(nodes.Memory.Select(piece => piece.Node)).Where(node => node >= NumaNodes.Limit).Distinct())
+        {
+            violations.Add(nameof(BootRequest.Nodes), $"nodes below {NumaNodes.Limit}", $"{node}");
+        }
+
+        foreach (var piece in nodes.Memory)
+        {
+            violations.Require(IsValid(piece.Range, PageBytes), nameof(BootRequest.Nodes), $"whole pages below {Hex(BootPlanner.AddressLimit)}", $"{piece.Range}");
+        }
+
+        foreach (var (first, second) in nodes.Memory.OrderBy(piece => piece.Range.Start).Zip(nodes.Memory.OrderBy(piece => piece.Range.Start).Skip(1)))
+        {
+            violations.Require(!first.Range.Overlaps(second.Range), nameof(BootRequest.Nodes), "memory that does not overlap", $"{first.Range} and {second.Range}");
+        }
+
+        foreach (var range in request.HeldBack.Append(request.Slot).Append(request.LowWindow).Where(range => !range.Wraps && !nodes.Covers(range)))
+        {
+            violations.Add(nameof(BootRequest.Nodes), "a node for all memory that the kernel sees", $"none for {range}");
+        }
     }
 
     private static bool IsValid(PhysicalRange range, ulong alignment) =>

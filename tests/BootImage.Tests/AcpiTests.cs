@@ -46,6 +46,33 @@ public sealed class AcpiTests
         without.Keys.ShouldBe(["RSDP", "XSDT", "FACP", "APIC", "DSDT"], ignoreOrder: true);
     }
 
+    [Fact]
+    public void Should_tell_of_the_nodes_in_ascending_order_processors_first()
+    {
+        var srat = new BootedMemory(BootPlanner.Plan(SampleRequest.Valid() with { Nodes = SampleRequest.TwoNodes(0, 1, 2, 3) })).Acpi()["SRAT"];
+        srat.Length.ShouldBe(48 + (4 * 16) + (3 * 40));
+        Enumerable.Range(0, 4).Select(i => srat.AsSpan(48 + (16 * i), 5).ToArray()).ShouldBe(
+            [[0, 16, 0, 0, 1], [0, 16, 0, 1, 1], [0, 16, 1, 2, 1], [0, 16, 1, 3, 1]]);
+        Enumerable.Range(0, 3).Select(i => 112 + (40 * i)).Select(at => (
+            Node: BinaryPrimitives.ReadUInt32LittleEndian(srat.AsSpan(at + 2)),
+            Start: BinaryPrimitives.ReadUInt64LittleEndian(srat.AsSpan(at + 8)),
+            Size: BinaryPrimitives.ReadUInt64LittleEndian(srat.AsSpan(at + 16)),
+            Flags: BinaryPrimitives.ReadUInt32LittleEndian(srat.AsSpan(at + 28)))).ShouldBe(
+            [(0, 0x1_0000, 0x6_0000, 1), (0, 0x10_0000, 0x3ff0_0000, 1), (1, 0x4000_0000, 0x3ffd_f000, 1)]);
+        Tables().Keys.ShouldNotContain("SRAT");
+    }
+
+    [Fact]
+    public void Should_write_processors_of_one_kind_when_an_id_is_high()
+    {
+        var request = SampleRequest.Valid() with { ApicIds = [0, 1, 300], BootApicId = 1, Nodes = SampleRequest.TwoNodes(0, 1, 300) };
+        var srat = new BootedMemory(BootPlanner.Plan(request)).Acpi()["SRAT"];
+        Enumerable.Range(0, 3).Select(i => 48 + (24 * i)).Select(at => (
+            Kind: srat[at],
+            Node: BinaryPrimitives.ReadUInt32LittleEndian(srat.AsSpan(at + 4)),
+            Id: BinaryPrimitives.ReadUInt32LittleEndian(srat.AsSpan(at + 8)))).ShouldBe([((byte)2, 0u, 0u), ((byte)2, 1u, 1u), ((byte)2, 1u, 300u)]);
+    }
+
     internal static IReadOnlyDictionary<string, byte[]> Tables(IReadOnlyList<uint>? apicIds = null) =>
         new BootedMemory(BootPlanner.Plan(apicIds is null ? SampleRequest.Valid() : SampleRequest.Valid() with { ApicIds = apicIds })).Acpi();
 

@@ -32,6 +32,11 @@ public sealed class RefusalTests
         { "no tsc", "TscKhz" },
         { "ecam empty", "Ecam" },
         { "ecam unaligned", "Ecam" },
+        { "nodes without a cpu", "Nodes" },
+        { "nodes too high", "Nodes" },
+        { "nodes without the slot", "Nodes" },
+        { "nodes twice", "Nodes" },
+        { "nodes unaligned", "Nodes" },
         { "command line too long", "CommandLine" },
         { "command line not ascii", "CommandLine" },
         { "console with a blank", "Console" },
@@ -69,6 +74,11 @@ public sealed class RefusalTests
             "boot cpu unknown" => r with { BootApicId = 4 },
             "no tsc" => r with { TscKhz = 0 },
             "ecam empty" => r with { Ecam = new Ecam(0xb000_0000, 2, 1) },
+            "nodes without a cpu" => r with { Nodes = TwoNodes(0, 1, 2) },
+            "nodes too high" => r with { Nodes = TwoNodes(0, 1, 2, 3) with { Cpus = new Dictionary<uint, uint> { [0] = 0, [1] = 0, [2] = 0, [3] = 1024 } } },
+            "nodes without the slot" => r with { Slot = new(0x8000_0000, 384 * MiB), Nodes = TwoNodes(0, 1, 2, 3) },
+            "nodes twice" => r with { Nodes = Also(new(0, new(0x1000_0000, MiB))) },
+            "nodes unaligned" => r with { Nodes = Also(new(0, new(0x8000_0800, MiB))) },
             "ecam unaligned" => r with { Ecam = new Ecam(0xb000_0001, 0, 1) },
             "command line too long" => r with { CommandLine = new string('x', 2000) },
             "command line not ascii" => r with { CommandLine = "a\nb" },
@@ -92,5 +102,11 @@ public sealed class RefusalTests
         error.Violations.Select(v => v.Field).ShouldBe(["LowWindow", "ApicIds", "BootApicId", "TscKhz", "CommandLine", "CommandLine"]);
         error.Message.ShouldContain("maxcpus=4");
         error.Message.ShouldContain("mem=1G");
+    }
+
+    private static NumaNodes Also(NodeMemory piece)
+    {
+        var nodes = TwoNodes(0, 1, 2, 3);
+        return nodes with { Memory = [.. nodes.Memory, piece] };
     }
 }

@@ -19,5 +19,12 @@ internal static class SampleRequest
         Ecam = new Ecam(0xb000_0000, 0, 255),
     };
 
+    /// <summary>Two nodes, half of the CPUs and half of the memory on each.</summary>
+    public static NumaNodes TwoNodes(params uint[] apicIds) => new(
+        apicIds.Order().Select((id, index) => (id, index)).ToDictionary(cpu => cpu.id, cpu => cpu.index < apicIds.Length / 2 ? 0u : 1u),
+        [
+            new(1, new(0x6000_0000, 0x1ffd_f000)), new(0, new(0x1_0000, 0x6_0000)), new(0, new(MiB, 0x3ff0_0000)), new(1, new(0x4000_0000, 0x2000_0000)),
+        ]);
+
     public static byte[] Pattern(int length) => [.. Enumerable.Range(0, length).Select(i => (byte)(i * 7))];
 }

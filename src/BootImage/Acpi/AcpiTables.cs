@@ -22,22 +22,25 @@ internal static class AcpiTables
         var madt = Madt.Build(request.ApicIds);
         var dsdt = Dsdt.Build();
         var mcfg = request.Ecam is { } ecam ? Mcfg.Build(ecam) : [];
+        var srat = request.Nodes is { } nodes ? Srat.Build(nodes) : [];
 
         var xsdtAt = Next(address + Rsdp.Bytes);
-        var xsdtBytes = (ulong)(AcpiTable.HeaderBytes + (8 * (request.Ecam is null ? 2 : 3)));
+        var xsdtBytes = (ulong)(AcpiTable.HeaderBytes + (8 * (2 + (request.Ecam is null ? 0 : 1) + (request.Nodes is null ? 0 : 1))));
         var fadtAt = Next(xsdtAt + xsdtBytes);
         var madtAt = Next(fadtAt + Fadt.Bytes);
         var dsdtAt = Next(madtAt + (ulong)madt.Length);
         var mcfgAt = Next(dsdtAt + (ulong)dsdt.Length);
+        var sratAt = Next(mcfgAt + (ulong)mcfg.Length);
 
-        var xsdt = Xsdt.Build(request.Ecam is null ? [fadtAt, madtAt] : [fadtAt, madtAt, mcfgAt]);
-        var data = new byte[mcfgAt + (ulong)mcfg.Length - address];
+        var xsdt = Xsdt.Build([fadtAt, madtAt, .. request.Ecam is null ? [] : new[] { mcfgAt }, .. request.Nodes is null ? [] : new[] { sratAt }]);
+        var data = new byte[sratAt + (ulong)srat.Length - address];
         Put(Rsdp.Build(xsdtAt), address);
         Put(xsdt, xsdtAt);
         Put(Fadt.Build(dsdtAt), fadtAt);
         Put(madt, madtAt);
         Put(dsdt, dsdtAt);
         Put(mcfg, mcfgAt);
+        Put(srat, sratAt);
         return data;
 
         void Put(byte[] table, ulong at) => table.CopyTo(data, (int)(at - address));

@@ -59,6 +59,7 @@ public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, Kerne
                     BootApicId = machine.Cpus.First(each => each.Number == cpu).ApicId,
                     TscKhz = machine.TscKhz,
                     HeldBack = [.. memory.HeldBack.Select(range => new PhysicalRange(range.Start, range.End - range.Start))],
+                    Nodes = Nodes(machine, slot),
                     Ecam = machine.EcamBase == 0 ? null : new Ecam(machine.EcamBase, (byte)machine.EcamBusFirst, (byte)machine.EcamBusLast),
                     Console = OtherConsole(),
                 });
@@ -68,6 +69,23 @@ public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, Kerne
                 throw new StepFailure(StatusCode.InvalidArgument, Reasons.ImageInvalid, error.Message, error);
             }
         });
+    }
+
+    /// <summary>null on a machine with one node. The window below 1 MiB, which the module does not list, belongs to what follows it.</summary>
+    private NumaNodes? Nodes(MachineView machine, ClaimedSlot slot)
+    {
+        CpuSwitch cpus = new(files);
+        Dictionary<uint, uint> nodes = machine.Cpus.ToDictionary(cpu => cpu.ApicId, cpu => cpus.Node(cpu.Number));
+        NodeMemory[] memory =
+        [
+            .. machine.Ranges
+                .Select(range => (range.Node, Start: Math.Max(range.Start, MachineMemory.Floor), range.End))
+                .Where(range => range.Start < range.End)
+                .Select(range => new NodeMemory(range.Node, new PhysicalRange(range.Start, range.End - range.Start))),
+        ];
+        return nodes.Values.Concat(memory.Select(piece => piece.Node)).Distinct().Count() < 2
+            ? null
+            : new NumaNodes(nodes, [new NodeMemory(memory[0].Node, new PhysicalRange(slot.LowStart, slot.LowSize)), .. memory]);
     }
 
     private void WritePlan(StepContext context, ClaimedSlot slot, BootPlan plan)

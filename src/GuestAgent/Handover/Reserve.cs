@@ -7,8 +7,8 @@ using TwinKernel.Fleet.GuestAgent.Machine;
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
 /// <summary>
-/// Takes a CPU and the slot's memory out of this kernel's use and claims the slot. The journal names a resource before it is
-/// taken; every failure gives everything back.
+/// Takes a CPU and the slot's memory out of this kernel's use and claims the slot: of one NUMA node when one has both. The journal
+/// names a resource before it is taken; every failure gives everything back.
 /// </summary>
 public sealed class Reserve(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GiveBack giveBack)
 {
@@ -32,9 +32,10 @@ public sealed class Reserve(ITwinKernelDevice device, UpgradeJournal journal, Ke
         giveBack.Everything(context);
         try
         {
-            uint cpu = context.Measure("cpu.offline", () => TakeCpu());
-            ClaimedSlot slot = TakeMemory(context, wanted);
+            uint cpu = context.Measure("cpu.offline", () => TakeCpu(wanted));
+            ClaimedSlot slot = TakeMemory(context, wanted, cpus.Node(cpu));
             context.Facts["cpu"] = $"{cpu}";
+            context.Facts["cpu.node"] = $"{cpus.Node(cpu)}";
             context.Facts["slot"] = $"{slot.Id}";
             context.Facts["slot.start"] = $"0x{slot.Start:x}";
             context.Facts["slot.bytes"] = $"{slot.Bytes}";
@@ -75,12 +76,13 @@ public sealed class Reserve(ITwinKernelDevice device, UpgradeJournal journal, Ke
         return parsed;
     }
 
-    private uint TakeCpu()
+    private uint TakeCpu(ulong wanted)
     {
-        // The machine's boot processor last: its reset takes the way through the firmware.
+        // The machine's boot processor last: its reset takes the way through the firmware. Then whom no memory can be given from its node.
+        HashSet<uint> nodes = NodesWithMemory(wanted);
         MachineCpu[] candidates = [.. device.Query().Cpus
             .Where(cpu => cpu.Online && cpus.CanGoOffline(cpu.Number))
-            .OrderBy(cpu => cpu.MachineBoot).ThenByDescending(cpu => cpu.Number)];
+            .OrderBy(cpu => cpu.MachineBoot).ThenByDescending(cpu => nodes.Contains(cpus.Node(cpu.Number))).ThenByDescending(cpu => cpu.Number)];
         if (candidates.Length == 0 || cpus.Online().Count < 2)
         {
             throw new StepFailure(StatusCode.FailedPrecondition, Reasons.NotEnoughCpus, "No CPU can be set aside: a single-CPU guest cannot twin. Give it a second one, or upgrade it by a reboot.");
@@ -100,13 +102,21 @@ public sealed class Reserve(ITwinKernelDevice device, UpgradeJournal journal, Ke
         return chosen;
     }
 
-    private ClaimedSlot TakeMemory(StepContext context, ulong wanted)
+    private HashSet<uint> NodesWithMemory(ulong wanted)
+    {
+        ulong blockBytes = memory.BlockBytes();
+        IReadOnlyList<MemoryBlock> blocks = memory.List();
+        HashSet<uint> starts = [.. MemoryRuns.Candidates(blocks, blockBytes, MemoryRuns.BlocksFor(wanted, blockBytes), new HashSet<uint>())];
+        return [.. blocks.Where(block => starts.Contains(block.Number)).Select(block => block.Node)];
+    }
+
+    private ClaimedSlot TakeMemory(StepContext context, ulong wanted, uint node)
     {
         ulong blockBytes = memory.BlockBytes();
         int count = MemoryRuns.BlocksFor(wanted, blockBytes);
         HashSet<uint> refused = [];
         List<string> reasons = [];
-        while (MemoryRuns.Candidates(memory.List(), blockBytes, count, refused).Cast<uint?>().FirstOrDefault() is { } first)
+        while (MemoryRuns.Candidates(memory.List(), blockBytes, count, refused, node).Cast<uint?>().FirstOrDefault() is { } first)
         {
             context.Cancellation.ThrowIfCancellationRequested();
             if (context.Measure("memory.offline", () => TakeRun(first, count, refused, reasons)))

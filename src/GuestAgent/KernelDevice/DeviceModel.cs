@@ -13,7 +13,8 @@ public readonly record struct MachineCpu(uint Number, uint ApicId, bool Online, 
 /// <param name="Size">Bytes.</param>
 /// <param name="Owned">It is this kernel's System RAM.</param>
 /// <param name="Reserved">It is in this kernel's memory map, held back until adopted.</param>
-public readonly record struct MachineRange(ulong Start, ulong Size, bool Owned, bool Reserved)
+/// <param name="Node">Its NUMA node.</param>
+public readonly record struct MachineRange(ulong Start, ulong Size, bool Owned, bool Reserved, uint Node = 0)
 {
     /// <summary>First address behind the range.</summary>
     public ulong End => Start + Size;

@@ -55,7 +55,7 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
         for (int i = 0; i < seenRanges.Length; i++)
         {
             AbiRange range = ranges[i];
-            seenRanges[i] = new MachineRange(range.Start, range.Size, (range.Flags & Abi.RangeOwned) != 0, (range.Flags & Abi.RangeReserved) != 0);
+            seenRanges[i] = new MachineRange(range.Start, range.Size, (range.Flags & Abi.RangeOwned) != 0, (range.Flags & Abi.RangeReserved) != 0, range.Node);
         }
 
         return new MachineView

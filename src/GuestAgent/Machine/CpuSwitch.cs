@@ -18,6 +18,9 @@ public sealed class CpuSwitch(KernelFiles files)
 
     public bool CanGoOffline(uint cpu) => files.Exists(Attribute(cpu));
 
+    /// <summary>Its NUMA node.</summary>
+    public uint Node(uint cpu) => NumaNode.Of(files, $"{Cpus}/cpu{cpu}");
+
     /// <summary>Does nothing when it is so already.</summary>
     /// <exception cref="IOException">The kernel refuses.</exception>
     public void Set(uint cpu, bool online)

@@ -7,7 +7,8 @@ namespace TwinKernel.Fleet.GuestAgent.Machine;
 /// <param name="Online">It is in this kernel's use.</param>
 /// <param name="Movable">The kernel says that it may try to take the block offline.</param>
 /// <param name="MovableZone">It holds movable pages only: taking it offline works as a rule.</param>
-public readonly record struct MemoryBlock(uint Number, bool Online, bool Movable, bool MovableZone = false);
+/// <param name="Node">Its NUMA node.</param>
+public readonly record struct MemoryBlock(uint Number, bool Online, bool Movable, bool MovableZone = false, uint Node = 0);
 
 /// <summary>Memory hotplug through sysfs, block by block.</summary>
 public sealed class MemoryBlocks(KernelFiles files)
@@ -59,7 +60,7 @@ public sealed class MemoryBlocks(KernelFiles files)
     {
         string block = $"{Memory}/memory{number}";
         string zones = files.TryRead($"{block}/valid_zones") ?? "none";
-        return new MemoryBlock(number, files.TryRead($"{block}/state") == "online", files.TryRead($"{block}/removable") != "0" && zones != "none", zones == "Movable");
+        return new MemoryBlock(number, files.TryRead($"{block}/state") == "online", files.TryRead($"{block}/removable") != "0" && zones != "none", zones == "Movable", NumaNode.Of(files, block));
     }
 
     private sealed class Policy : IDisposable

@@ -64,6 +64,20 @@ public sealed class FakeGuest : KernelFiles, IDisposable
         Put($"{block}/valid_zones", online ? "DMA32\n" : "DMA32 Movable\n");
     }
 
+    /// <summary>Puts the upper half of CPUs and blocks on a second NUMA node.</summary>
+    public void SplitIntoNodes(int cpus, int blocks)
+    {
+        for (int cpu = 0; cpu < cpus; cpu++)
+        {
+            Put($"/sys/devices/system/cpu/cpu{cpu}/node{cpu * 2 / cpus}/distance", "");
+        }
+
+        for (int block = 0; block < blocks; block++)
+        {
+            Put($"/sys/devices/system/memory/memory{block}/node{block * 2 / blocks}/distance", "");
+        }
+    }
+
     public void AddCard(string name = "eth0")
     {
         string device = $"/sys/devices/pci0000:00/{Function}/virtio0/net/{name}";

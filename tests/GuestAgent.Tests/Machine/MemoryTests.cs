@@ -16,7 +16,8 @@ public sealed class MemoryTests
             from number in Gen.Choose(0, 40)
             from online in Mostly
             from movable in Mostly
-            select new MemoryBlock((uint)number, online, movable))
+            from node in Gen.Frequency((9, Gen.Constant(0u)), (1, Gen.Constant(1u)))
+            select new MemoryBlock((uint)number, online, movable, Node: node))
         .Select(all => all.DistinctBy(block => block.Number).ToArray());
 
     /// <summary>Sorted ranges that do not overlap, some of which touch, on page boundaries or not.</summary>
@@ -52,7 +53,9 @@ public sealed class MemoryTests
             HashSet<uint> refused = [.. refusedNumbers.Select(number => (uint)number)];
             uint[] found = [.. MemoryRuns.Candidates(blocks, Block, count, refused)];
             bool Usable(uint number) => number > 0 && number < 32 && !refused.Contains(number) && blocks.Any(block => block.Number == number && block.Online && block.Movable);
-            uint[] expected = [.. Enumerable.Range(0, 41).Select(first => (uint)first).Where(first => Enumerable.Range(0, count).All(offset => Usable(first + (uint)offset)))];
+            uint Node(uint number) => blocks.First(block => block.Number == number).Node;
+            uint[] expected = [.. Enumerable.Range(0, 41).Select(first => (uint)first)
+                .Where(first => Enumerable.Range(0, count).Select(offset => first + (uint)offset).All(block => Usable(block) && Node(block) == Node(first)))];
             return found.SequenceEqual(expected);
         }));
 
@@ -61,6 +64,13 @@ public sealed class MemoryTests
     {
         MemoryBlock[] blocks = [.. Enumerable.Range(0, 8).Select(number => new MemoryBlock((uint)number, Online: true, Movable: true, MovableZone: number is 5 or 6))];
         MemoryRuns.Candidates(blocks, Block, 2, new HashSet<uint>()).ShouldBe([5u, 1u, 2u, 3u, 4u, 6u]);
+    }
+
+    [Fact]
+    public void Runs_of_the_node_that_is_asked_for_come_first_then_those_of_others()
+    {
+        MemoryBlock[] blocks = [.. Enumerable.Range(0, 8).Select(number => new MemoryBlock((uint)number, Online: true, Movable: true, MovableZone: number is 1 or 2, Node: number < 4 ? 0u : 1u))];
+        MemoryRuns.Candidates(blocks, Block, 2, new HashSet<uint>(), node: 1).ShouldBe([4u, 5u, 6u, 1u, 2u]);
     }
 
     [Theory]
