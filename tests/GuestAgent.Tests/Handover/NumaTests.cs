@@ -59,7 +59,7 @@ public sealed class NumaTests : IDisposable
     public async Task The_twin_is_told_of_the_nodes()
     {
         await _scenario.UpTo(Wire.Step.Load);
-        _scenario.Device.Written.ShouldContain(write => write.Bytes.AsSpan().IndexOf(Encoding.ASCII.GetBytes("SRAT")) >= 0);
+        _scenario.Device.Written.ShouldContain(write => Encoding.Latin1.GetString(write.Bytes).Contains("SRAT", StringComparison.Ordinal));
     }
 
     public void Dispose() => _scenario.Dispose();
