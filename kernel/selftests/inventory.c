@@ -92,7 +92,7 @@ static void add_devices(struct inventory *inventory)
 /* Interrupts, and how many vectors each processor has of them. */
 static void add_interrupts(struct inventory *inventory)
 {
-	DIR *interrupts = opendir("/proc/irq");
+	DIR *interrupts = opendir("/sys/kernel/irq");
 	struct dirent *interrupt;
 	int vectors[CPUS_MAX] = {};
 
@@ -100,7 +100,7 @@ static void add_interrupts(struct inventory *inventory)
 		char path[512], text[64], name[64];
 		long cpu;
 
-		if (strspn(interrupt->d_name, "0123456789") != strlen(interrupt->d_name))
+		if (interrupt->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "/sys/kernel/irq/%s/chip_name", interrupt->d_name);
 		read_file(path, name, sizeof(name));

@@ -26,6 +26,34 @@ bool set_cpu(int cpu, bool online)
 	return write_file(path, online ? "1" : "0");
 }
 
+static void claim_blocks(struct claimed *claimed, int first, int count)
+{
+	struct machine machine;
+	int err;
+
+	query_machine(&machine);
+	memset(claimed, 0, sizeof(*claimed));
+	claimed->slot.size = sizeof(claimed->slot);
+	claimed->slot.start = first * machine.query.memory_block_bytes;
+	claimed->slot.bytes = count * machine.query.memory_block_bytes;
+	err = ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claimed->slot);
+	must(!err, "claim %#llx+%#llx, window %#llx (%m)",
+	     claimed->slot.start, claimed->slot.bytes, claimed->slot.low_start);
+}
+
+/** The blocks from @first on, and no others. What is movable moves, but not always at once. */
+void claim_memory_at(struct claimed *claimed, int first, int count)
+{
+	for (int block = first; block < first + count; block++) {
+		int tries = 0;
+
+		while (!set_block(block, "offline") && ++tries < 100)
+			sleep_ms(100);
+		must(tries < 100, "block %d offline, tried %d times", block, tries + 1);
+	}
+	claim_blocks(claimed, first, count);
+}
+
 void claim_memory(struct claimed *claimed, int blocks)
 {
 	claim_memory_on(claimed, blocks, -1);
@@ -35,7 +63,7 @@ void claim_memory_on(struct claimed *claimed, int blocks, int node)
 {
 	struct machine machine;
 	uint64_t start = now_us();
-	int run = 0, block, err;
+	int run = 0, block;
 
 	query_machine(&machine);
 	for (block = 1; block < 256 && run < blocks; block++) {
@@ -48,13 +76,7 @@ void claim_memory_on(struct claimed *claimed, int blocks, int node)
 	}
 	must(run == blocks, "%d contiguous memory blocks offline in %llu ms", blocks,
 	     (unsigned long long)(now_us() - start) / 1000);
-	memset(claimed, 0, sizeof(*claimed));
-	claimed->slot.size = sizeof(claimed->slot);
-	claimed->slot.start = (block - run) * machine.query.memory_block_bytes;
-	claimed->slot.bytes = run * machine.query.memory_block_bytes;
-	err = ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claimed->slot);
-	must(!err, "claim %#llx+%#llx, window %#llx (%m)",
-	     claimed->slot.start, claimed->slot.bytes, claimed->slot.low_start);
+	claim_blocks(claimed, block - run, run);
 }
 
 void load_image(struct claimed *claimed, const char *scenario)

@@ -70,6 +70,7 @@ struct claimed {
 
 bool set_cpu(int cpu, bool online);
 bool set_block(int block, const char *state);
+void claim_memory_at(struct claimed *claimed, int first, int count);
 void claim_memory(struct claimed *claimed, int blocks);
 void claim_memory_on(struct claimed *claimed, int blocks, int node);
 void load_image(struct claimed *claimed, const char *scenario);
