@@ -59,6 +59,7 @@ prepared=no_ipi_broadcast=1
 QEMU_OPTIONS=${QEMU_OPTIONS:-}
 case $scenario in
 several) CPUS=${CPUS:-3} ;;
+chain) A_OPTIONS="nokaslr ${A_OPTIONS:-}" ;;	# A must not lie in the first slot
 reserved) A_OPTIONS="memmap=1G\$0x20000000 memmap=128K\$0x80000 twinkernel.reserved=1G@0x20000000 ${A_OPTIONS:-}" ;;
 numa)
 	CPUS=4,sockets=2,cores=2
