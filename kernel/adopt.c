@@ -13,6 +13,7 @@
 #include "compat/memory.h"
 #include "adopt.h"
 #include "cpu.h"
+#include "ioapic.h"
 #include "link.h"
 #include "machine.h"
 #include "memmap.h"
@@ -46,7 +47,18 @@ static int take_processors(const struct twin_control *control)
 	}
 	if (err)
 		return err;	/* the parent is still whole: user space may return to it instead */
-	return last < nr_cpu_ids ? bring_up(last) : -EIO;
+	if (last == nr_cpu_ids)
+		return -EIO;
+	/* What the parent programmed must not reach its last processor when that is this kernel's. */
+	err = twin_ioapic_seize();
+	if (err)
+		return err;
+	err = bring_up(last);
+	if (err)
+		twin_ioapic_restore();
+	else
+		twin_ioapic_own();
+	return err;
 }
 
 /* TWINKERNEL_IOC_COMMIT */

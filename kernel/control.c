@@ -32,6 +32,9 @@ void twin_control_write(struct twin_control *control, const struct twin_slot *sl
 	memcpy(control->ranges, machine->ranges, machine->range_count * sizeof(control->ranges[0]));
 	control->link_start = launch->link;
 	control->link_bytes = launch->link_bytes;
+	control->ioapic_count = machine->ioapic_count;
+	memcpy(control->ioapics, machine->ioapics, machine->ioapic_count * sizeof(control->ioapics[0]));
+	memcpy(control->isa, machine->isa, sizeof(control->isa));
 	control->parent_state = TWIN_PARENT_RUNNING;
 	smp_wmb();	/* what has the magic is whole: twin_control_check() */
 	WRITE_ONCE(control->magic, TWIN_CONTROL_MAGIC);

@@ -13,11 +13,11 @@
 #include <linux/uaccess.h>
 #include <asm/apic.h>
 #include <asm/tsc.h>
-#include "include/abi/control.h"
 #include "control.h"
 #include "cpu.h"
 #include "instance.h"
 #include "machine.h"
+#include "madt.h"
 #include "memmap.h"
 #include "parent.h"
 #include "slot.h"
@@ -111,6 +111,21 @@ static int ranges_valid(const struct twinkernel_range *ranges, u32 count)
 	return count ? 0 : -EPROTO;
 }
 
+static int inherit_lines(struct twin_machine *machine, const struct twin_control *control)
+{
+	u32 count = READ_ONCE(control->ioapic_count);
+
+	if (count > TWIN_MAX_IOAPICS)
+		return -EPROTO;
+	machine->ioapic_count = count;
+	memcpy(machine->ioapics, control->ioapics, count * sizeof(machine->ioapics[0]));
+	memcpy(machine->isa, control->isa, sizeof(machine->isa));
+	for (u32 i = 0; i < count; i++)
+		if (!machine->ioapics[i].address || twin_machine_has(ALIGN_DOWN(machine->ioapics[i].address, PAGE_SIZE), PAGE_SIZE))
+			return -EPROTO;
+	return 0;
+}
+
 static int inherit(struct twin_machine *machine, const struct twin_control *control)
 {
 	u32 count = READ_ONCE(control->range_count);
@@ -138,7 +153,7 @@ static int inherit(struct twin_machine *machine, const struct twin_control *cont
 	if (ranges_valid(machine->ranges, count) || !twin_machine_has(machine->slot_start, machine->slot_bytes) ||
 	    !twin_machine_has(machine->low_start, machine->low_size) || machine->low_start + machine->low_size > SZ_1M)
 		return -EPROTO;
-	return 0;
+	return inherit_lines(machine, control);
 }
 
 /**
@@ -146,7 +161,7 @@ static int inherit(struct twin_machine *machine, const struct twin_control *cont
  * @control: the control block shared with the parent, or NULL in a firmware-booted kernel
  *
  * Return: 0, -EPROTO when the parent's description is inconsistent, -ENOMEM, -E2BIG when the memory of
- * the machine is in more pieces than TWINKERNEL_MAX_RANGES.
+ * the machine is in more pieces than TWINKERNEL_MAX_RANGES or it has more than TWIN_MAX_IOAPICS.
  */
 int twin_machine_init(const struct twin_control *control)
 {
@@ -163,7 +178,7 @@ int twin_machine_init(const struct twin_control *control)
 	if (count < 0)
 		return count;
 	machine->range_count = count;
-	return 0;
+	return twin_madt_read(machine);
 }
 
 /**

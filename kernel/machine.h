@@ -4,8 +4,8 @@
 #define TWIN_MACHINE_H
 
 #include "twin.h"
+#include "include/abi/control.h"
 
-struct twin_control;
 
 /**
  * struct twin_machine - constant after twin_machine_init()
@@ -23,6 +23,9 @@ struct twin_control;
  * @ipi_shorthand: this kernel may send broadcast IPIs
  * @range_count: entries in @ranges
  * @ranges: the machine's memory, sorted, flags zero, including what lies below 1 MiB
+ * @ioapic_count: entries in @ioapics; 0: no legacy interrupts
+ * @ioapics: the machine's IOAPICs
+ * @isa: by ISA interrupt, where it arrives
  */
 struct twin_machine {
 	bool twin_booted;
@@ -39,6 +42,9 @@ struct twin_machine {
 	bool ipi_shorthand;
 	u32 range_count;
 	struct twinkernel_range ranges[TWINKERNEL_MAX_RANGES];
+	u32 ioapic_count;
+	struct twin_ioapic ioapics[TWIN_MAX_IOAPICS];
+	struct twin_line isa[TWIN_ISA_LINES];
 };
 
 extern struct twin_machine twin_machine;

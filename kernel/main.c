@@ -27,6 +27,7 @@
 #include "function.h"
 #include "given.h"
 #include "heartbeat.h"
+#include "ioapic.h"
 #include "link.h"
 #include "machine.h"
 #include "memmap.h"
@@ -66,9 +67,13 @@ static int __init twin_init(void)
 	err = twin_sysfs_init();
 	if (err)
 		goto err_given;
-	err = twin_link_init();
+	/* Before anything takes an interrupt: numbers below 16 are ISA's. */
+	err = twin_ioapic_init();
 	if (err)
 		goto err_sysfs;
+	err = twin_link_init();
+	if (err)
+		goto err_ioapic;
 	err = twin_device_register();
 	if (err)
 		goto err_link;
@@ -84,6 +89,8 @@ static int __init twin_init(void)
 
 err_link:
 	twin_link_exit();
+err_ioapic:
+	twin_ioapic_exit();
 err_sysfs:
 	twin_sysfs_exit();
 err_given:

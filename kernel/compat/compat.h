@@ -4,6 +4,8 @@
 #define TWIN_COMPAT_H
 
 #include <linux/hrtimer.h>
+#include <linux/irq.h>
+#include <linux/irqdomain.h>
 #include <linux/version.h>
 #include <asm/apic.h>
 
@@ -24,6 +26,26 @@ static inline void twin_hrtimer_setup(struct hrtimer *timer,
 #else
 	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 	timer->function = function;
+#endif
+}
+
+/* Interrupts that move in their own handler say so from 6.15 on; before, all do that do not say otherwise. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define TWIN_IRQCHIP_MOVE_DEFERRED IRQCHIP_MOVE_DEFERRED
+#else
+#define TWIN_IRQCHIP_MOVE_DEFERRED 0
+#endif
+
+/*
+ * Interrupt number @irq of a hierarchical domain. Before 6.1 modules cannot ask for a number; these come in order, and in a
+ * kernel without legacy interrupts from 1 on.
+ */
+static inline int twin_irq_alloc(struct irq_domain *domain, int irq, struct irq_fwspec *wanted)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
+	return __irq_domain_alloc_irqs(domain, irq, 1, NUMA_NO_NODE, wanted, false, NULL);
+#else
+	return irq_create_fwspec_mapping(wanted);
 #endif
 }
 

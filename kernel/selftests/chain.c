@@ -109,6 +109,7 @@ static void takes_all_and_goes_on(const char *name)
 	take_stock(round);
 	say("STOCK of round %ld: %ld KiB, %ld free, slab %ld", round, meminfo_kib("MemTotal:"), meminfo_kib("MemFree:"),
 	    meminfo_kib("Slab:"));
+	console_works("TWIN-IOAPIC");
 	if (round < rounds)
 		upgrades(name);
 	check(history.compared == rounds - SLOTS, "%u of %ld kernels compared", history.compared, rounds);

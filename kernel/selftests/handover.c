@@ -125,9 +125,12 @@ SCENARIO(failover, panics_armed, takes_over);
 static void gives_back(const char *name)
 {
 	struct twinkernel_return back = { .size = sizeof(back) };
+	struct twinkernel_commit commit = { .size = sizeof(commit) };
 
 	(void)name;
 	take_over();
+	must(!system("insmod /m/refuse.ko"), "a commit cannot have the last processor");
+	check(ioctl(device, TWINKERNEL_IOC_COMMIT, &commit) && errno == EIO, "the commit fails (%m)");
 	ioctl(device, TWINKERNEL_IOC_RETURN, &back);
 	check(false, "the old kernel has not taken over (%m)");
 }

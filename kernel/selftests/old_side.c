@@ -214,6 +214,7 @@ void whole_again(struct claimed *claimed, long memory)
 	set_card("unbind");
 	set_card("bind");
 	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers again");
+	console_works("IO-APIC");
 	give_memory_back(claimed);
 	check(meminfo_kib("MemTotal:") == memory, "all memory is back: %ld KiB of %ld", meminfo_kib("MemTotal:"), memory);
 }

@@ -9,6 +9,7 @@
 #   four, eight  so many CPUs, a block and a second card go to B while A serves, then the rest with the park
 #   stop      a running instance is stopped and launched again, then A is whole
 #   console   A's interrupt-driven console goes on through B's boot, and B's driver leaves the port alone
+#   lines     legacy interrupts in B: polled before the commit, the IOAPIC's pins, edge and level, after it
 #   chain     A to B to C and so on, each owning all and launching the next, none with less (A_OPTIONS=twintest.rounds=N)
 #   cancels   hundreds of launches that are given up leave nothing behind
 #   several   two instances at once, stopped one by one, one of them panics
@@ -117,7 +118,7 @@ for side in a b; do
 	if tr -d '\r' < "$OUT/$side.log" | grep -aE 'not ok|TWINTEST FAIL' >/dev/null; then verdict=1; fi
 	complaints='WARNING:|BUG:|kernel BUG at|[Ll]ockup|LOCKUP|rcu.*(stall|detected|starved)|Oops|general protection|unable to handle'
 	complaints+='|invalid opcode|divide error|double fault|Hardware Error|blocked for more than|list_(add|del) corruption|UBSAN'
-	complaints+='|KASAN|[Bb]ad page|refcount_t|scheduling while atomic|nobody cared|No irq handler|unstable|Kernel panic|Call Trace'
+	complaints+='|KASAN|[Bb]ad page|refcount_t|scheduling while atomic|nobody cared|No irq handler|[Ss]purious|unstable|Kernel panic|Call Trace'
 	case $scenario/$side in
 	panic/b | several/b | failover/a) expected='Kernel panic - not syncing: sysrq triggered crash' ;;
 	*) expected='' ;;

@@ -88,6 +88,20 @@ void send_text(uint32_t instance, const char *text);
 void whole_again(struct claimed *claimed, long memory);
 int patience(void);
 
+/* port.c: this kernel's own serial port */
+struct port {
+	int fd;
+	int irq;
+};
+struct port open_port(void);
+bool writes_line(int fd, int number, int limit_ms);
+long interrupts(int irq);			/* on all CPUs */
+long interrupts_on(int irq, int cpu);
+bool interrupt_is(int irq, const char *kind);
+void console_works(const char *controller);	/* by interrupts of this controller, and by nothing else */
+void console_reads(void);
+void console_moves(void);
+
 /* new_side.c: what the launched kernel's agent does. */
 void get_ready(void);
 __attribute__((noreturn)) void stay_ready(void);

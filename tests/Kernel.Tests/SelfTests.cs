@@ -27,6 +27,7 @@ public sealed class SelfTests(ModulesFixture modules)
     [InlineData("several")]
     [InlineData("fuzz")]
     [InlineData("console")]
+    [InlineData("lines")]
     [InlineData("inspect")]
     [InlineData("kexec_launch")]
     [InlineData("reserved")]

@@ -22,6 +22,23 @@ enum twin_parent_state {
 	TWIN_PARENT_PARKED = 2,
 };
 
+#define TWIN_MAX_IOAPICS	32
+#define TWIN_ISA_LINES		16
+
+struct twin_ioapic {
+	__u32 address;
+	__u32 gsi_first;	/* global number of its first pin */
+};
+
+#define TWIN_LINE_LEVEL		(1u << 0)
+#define TWIN_LINE_ACTIVE_LOW	(1u << 1)
+
+/* Where an ISA interrupt arrives, and how. */
+struct twin_line {
+	__u32 gsi;
+	__u32 flags;		/* TWIN_LINE_* */
+};
+
 /* A mailbox holds one message. The writer fills data and bytes, then increments sent; the reader copies, then sets fetched = sent. */
 struct twin_mailbox {
 	__u32 sent;		/* writer */
@@ -66,6 +83,10 @@ struct twin_control {
 	struct twinkernel_range ranges[TWINKERNEL_MAX_RANGES];	/* includes memory below 1 MiB */
 	__u64 link_start;	/* include/abi/link.h, 0: none */
 	__u64 link_bytes;
+	__u32 ioapic_count;
+	__u32 ioapic_reserved;
+	struct twin_ioapic ioapics[TWIN_MAX_IOAPICS];
+	struct twin_line isa[TWIN_ISA_LINES];
 
 	/* Written by the parent. */
 	__u32 parent_state __attribute__((aligned(64)));
