@@ -32,6 +32,7 @@
 #include "machine.h"
 #include "memmap.h"
 #include "parent.h"
+#include "reserved.h"
 #include "slot.h"
 #include "sysfs.h"
 
@@ -48,6 +49,9 @@ static int __init twin_init(void)
 	err = twin_parent_attach(control);
 	if (err)
 		return err;
+	err = twin_reserved_init();
+	if (err)
+		goto err_detach;
 	err = twin_slot_init();
 	if (err)
 		goto err_detach;

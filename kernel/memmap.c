@@ -12,7 +12,7 @@
 #include <linux/mm.h>
 #include "machine.h"
 #include "memmap.h"
-#include "slot.h"
+#include "reserved.h"
 
 struct span {
 	u64 start;
@@ -119,8 +119,8 @@ int twin_memmap_firmware(struct twinkernel_range *ranges, u32 room)
 		if (err)
 			return err;
 	}
-	for (int i = 0; twin_slot_reserved(i, &start, &bytes); i++) {
-		err = append(&to, start, start + bytes, 0);
+	for (int i = 0; twin_reserved_range(i, &start, &bytes); i++) {
+		err = append(&to, start, start + bytes, memory_add_physaddr_to_nid(start));
 		if (err)
 			return err;
 	}

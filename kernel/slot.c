@@ -5,7 +5,6 @@
  * to go online, and the module stays.
  */
 #include "twin.h"
-#include <linux/ioport.h>
 #include <linux/kexec.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
@@ -17,23 +16,11 @@
 #include "machine.h"
 #include "memmap.h"
 #include "parent.h"
+#include "reserved.h"
 #include "slot.h"
 #include "sysfs.h"
 #include "trace.h"
 #include "window.h"
-
-#define RESERVED_MAX 8
-
-static char *reserved_names[RESERVED_MAX];
-static int reserved_names_count;
-module_param_array_named(reserved, reserved_names, charp, &reserved_names_count, 0444);
-MODULE_PARM_DESC(reserved, "memory reserved at boot for slots: SIZE@START[,...]");
-
-static struct {
-	u64 start;
-	u64 bytes;
-} reserved[RESERVED_MAX];
-static unsigned int reserved_count;
 
 static LIST_HEAD(slots);	/* changes under twin_lock and slots_sem */
 static DECLARE_RWSEM(slots_sem);	/* for the memory notifier, which must not wait for twin_lock */
@@ -44,24 +31,6 @@ static struct {
 	u64 start;
 	u64 bytes;
 } coming;
-
-/** twin_slot_reserved() - the @index-th range reserved at boot; false when there is none */
-bool twin_slot_reserved(unsigned int index, u64 *start, u64 *bytes)
-{
-	if (index >= reserved_count)
-		return false;
-	*start = reserved[index].start;
-	*bytes = reserved[index].bytes;
-	return true;
-}
-
-static bool boot_reserved(u64 start, u64 bytes)
-{
-	for (unsigned int i = 0; i < reserved_count; i++)
-		if (start >= reserved[i].start && start + bytes <= reserved[i].start + reserved[i].bytes)
-			return true;
-	return false;
-}
 
 struct twin_slot *twin_slot_find(u32 id)
 {
@@ -146,7 +115,7 @@ static int claimable(u64 start, u64 bytes, u32 *flags)
 	}
 	if (twin_slot_overlaps(start, bytes) || twin_instance_has_memory(start, bytes))
 		return -EEXIST;
-	if (boot_reserved(start, bytes)) {
+	if (twin_reserved_has(start, bytes)) {
 		*flags |= TWINKERNEL_SLOT_BOOT_RESERVED;
 		return 0;
 	}
@@ -375,35 +344,8 @@ static int on_memory(struct notifier_block *block, unsigned long action, void *d
 
 static struct notifier_block memory_notifier = { .notifier_call = on_memory };
 
-static int parse_reserved(char *text)
-{
-	u64 bytes, start;
-	char *rest;
-
-	bytes = memparse(text, &rest);
-	if (!bytes || *rest != '@')
-		return -EINVAL;
-	start = memparse(rest + 1, &rest);
-	if (*rest || !PAGE_ALIGNED(start) || !PAGE_ALIGNED(bytes) || start < SZ_1M || start + bytes < start)
-		return -EINVAL;
-	if (region_intersects(start, bytes, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) != REGION_DISJOINT)
-		return -EBUSY;
-	reserved[reserved_count].start = start;
-	reserved[reserved_count++].bytes = bytes;
-	return 0;
-}
-
 int twin_slot_init(void)
 {
-	for (int i = 0; i < reserved_names_count; i++) {
-		int err = parse_reserved(reserved_names[i]);
-
-		if (err) {
-			pr_err("reserved=%s: %s\n", reserved_names[i],
-			       err == -EBUSY ? "is System RAM of this kernel" : "not SIZE@START");
-			return err;
-		}
-	}
 	return register_memory_notifier(&memory_notifier);
 }
 

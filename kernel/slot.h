@@ -37,7 +37,6 @@ struct twin_slot {
 
 int twin_slot_init(void);
 void twin_slot_exit(void);
-bool twin_slot_reserved(unsigned int index, u64 *start, u64 *bytes);
 struct twin_slot *twin_slot_find(u32 id);
 bool twin_slot_has(const struct twin_slot *slot, u64 start, u64 bytes);
 bool twin_slot_overlaps(u64 start, u64 bytes);
