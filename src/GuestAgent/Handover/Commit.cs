@@ -54,7 +54,7 @@ public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwi
         MemoryBlock[] coming = [.. MachineMemory.Missing(machine.Ranges, machine.Control)
             .Where(range => !range.Reserved)
             .SelectMany(range => WholeBlocks(range.Start, range.End, blockBytes))
-            .Select(number => new MemoryBlock(number, Online: true, Movable: true))];
+            .Select(number => new MemoryBlock(number, Online: true, Movable: true, Node: machine.Ranges.First(range => range.Start <= number * blockBytes && number * blockBytes < range.End).Node))];
         return MemoryRuns.Candidates(coming, blockBytes, count, new HashSet<uint>()).Cast<uint?>().FirstOrDefault() is { } first
             ? [.. Enumerable.Range(0, count).Select(i => first + (uint)i)]
             : [];
