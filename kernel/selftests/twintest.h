@@ -34,7 +34,7 @@ void query_machine(struct machine *machine);
 
 /* inventory.c */
 struct inventory {
-	char lines[5000];
+	char lines[8000];
 };
 void take_inventory(struct inventory *inventory);
 bool same_inventory(const struct inventory *before, const struct inventory *now, long tolerance_kib);
