@@ -332,6 +332,15 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("text")
                         .HasColumnName("requested_image");
 
+                    b.Property<bool>("RequireSignature")
+                        .HasColumnType("boolean")
+                        .HasColumnName("require_signature");
+
+                    b.Property<string>("Strategy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("strategy");
+
                     b.HasKey("Id")
                         .HasName("pk_rollouts");
 
@@ -561,6 +570,14 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("text")
                         .HasColumnName("reason");
 
+                    b.Property<bool>("RequireSignature")
+                        .HasColumnType("boolean")
+                        .HasColumnName("require_signature");
+
+                    b.Property<string>("Signature")
+                        .HasColumnType("text")
+                        .HasColumnName("signature");
+
                     b.Property<Guid>("RolloutId")
                         .HasColumnType("uuid")
                         .HasColumnName("rollout_id");
@@ -569,6 +586,15 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("state");
+
+                    b.Property<string>("Strategy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("strategy");
+
+                    b.Property<string>("StrategyReason")
+                        .HasColumnType("text")
+                        .HasColumnName("strategy_reason");
 
                     b.Property<uint>("Version")
                         .IsConcurrencyToken()

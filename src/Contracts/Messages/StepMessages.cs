@@ -27,6 +27,12 @@ public sealed record ExecuteStep
     /// <summary>How long the step may take once it was accepted.</summary>
     public required TimeSpan Deadline { get; init; }
 
+    /// <summary>How the guest is upgraded. <see cref="UpgradeStrategy.Auto"/> in <see cref="UpgradeStep.Preflight"/> only, which chooses.</summary>
+    public UpgradeStrategy Strategy { get; init; } = UpgradeStrategy.Twin;
+
+    /// <summary><see cref="UpgradeStep.Load"/> fails unless kernel A's own check calls the image's signature valid.</summary>
+    public bool RequireSignature { get; init; }
+
     /// <summary>After this moment the command must not be started any more (the coordinator has given up on it).</summary>
     public required DateTimeOffset ExpiresAt { get; init; }
 }
@@ -68,6 +74,15 @@ public sealed record StepCompleted
 
     /// <summary>What the observer saw so far; present from <see cref="UpgradeStep.CutOver"/> on.</summary>
     public ObservedOutage? Outage { get; init; }
+
+    /// <summary>Of <see cref="UpgradeStep.Preflight"/>: the strategy that the upgrade takes. Absent: a twin, from an agent that knows no other.</summary>
+    public UpgradeStrategy? Strategy { get; init; }
+
+    /// <summary>Of <see cref="UpgradeStep.Preflight"/>: why not an earlier strategy; absent when there is none or it was not asked for.</summary>
+    public string? StrategyReason { get; init; }
+
+    /// <summary>Of <see cref="UpgradeStep.Load"/>: <c>valid</c>, <c>unsigned</c>, <c>untrusted</c>, <c>invalid</c> or <c>unavailable: why</c>, as kernel A's own check of the image says.</summary>
+    public string? Signature { get; init; }
 }
 
 /// <summary>Host agent to coordinator: the step failed. What the agent observes of the guest wins over what anyone believes.</summary>

@@ -59,4 +59,13 @@ public enum UpgradeFailure
 
     /// <summary>Something the code did not expect; the reason tells what.</summary>
     Internal,
+
+    /// <summary>A valid signature was required, and kernel A does not call the image's one.</summary>
+    SignatureRejected,
+
+    /// <summary>Kernel A could not load the image with kexec, or did not jump to it.</summary>
+    KexecRefused,
+
+    /// <summary>The machine was booted anew, by kexec or by the host, and the new kernel does not answer or is another one.</summary>
+    NewKernelSilent,
 }

@@ -30,7 +30,12 @@ public sealed class StepConsumer(UpgradeInbox inbox)
         StepCompleted said = context.Message;
         return inbox.TakeAsync(context.MessageId, said.UpgradeId,
             new UpgradeEvent.Completed(said.Host, said.Epoch, said.Step,
-                new StepReport(said.Timings, said.Guest, said.Outage)), context.CancellationToken);
+                new StepReport(said.Timings, said.Guest, said.Outage)
+                {
+                    Strategy = said.Strategy,
+                    StrategyReason = said.StrategyReason,
+                    Signature = said.Signature,
+                }), context.CancellationToken);
     }
 
     public Task Consume(ConsumeContext<StepFailed> context)

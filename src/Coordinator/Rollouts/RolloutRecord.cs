@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Coordinator.Images;
 
 namespace TwinKernel.Fleet.Coordinator.Rollouts;
@@ -24,6 +25,10 @@ public sealed class RolloutRecord
 
     /// <summary>The image as the caller wrote it, to tell a repeated request from another one.</summary>
     public required string RequestedImage { get; set; }
+
+    /// <summary>As the caller asked for it.</summary>
+    public UpgradeStrategy Strategy { get; set; }
+    public bool RequireSignature { get; set; }
     public DateTimeOffset CreatedAt { get; set; }
 
     internal sealed class Map : IEntityTypeConfiguration<RolloutRecord>

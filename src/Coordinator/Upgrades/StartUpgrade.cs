@@ -22,12 +22,12 @@ public sealed partial class StartUpgrade(
     public async Task<Wire.StartUpgradeResponse> HandleAsync(
         Wire.StartUpgradeRequest request, CancellationToken cancellation)
     {
-        Guid requestId = Check(request);
+        Wanted wanted = Check(request);
         (RolloutRecord rollout, List<UpgradeRecord> upgrades, bool repeated) = await transactions.RunAsync(
-            (db, stop) => StartAsync(db, request, requestId, stop), cancellation);
+            (db, stop) => StartAsync(db, request, wanted, stop), cancellation);
         if (repeated)
         {
-            Log.Repeated(logger, requestId, rollout.Id);
+            Log.Repeated(logger, wanted.RequestId, rollout.Id);
         }
         else
         {
@@ -42,7 +42,10 @@ public sealed partial class StartUpgrade(
         };
     }
 
-    private static Guid Check(Wire.StartUpgradeRequest request)
+    /// <summary>What of a request had to be understood.</summary>
+    private sealed record Wanted(Guid RequestId, UpgradeStrategy Strategy, bool RequireSignature);
+
+    private static Wanted Check(Wire.StartUpgradeRequest request)
     {
         List<(string, string)> violations = [];
         if (!HeartbeatRules.IsName(request.Host))
@@ -60,13 +63,31 @@ public sealed partial class StartUpgrade(
             violations.Add(("request_id", "must be a UUID, a new one for every new request."));
         }
 
-        return violations.Count == 0 ? requestId : throw Refusal.Invalid(violations);
+        UpgradeStrategy? strategy = request.Strategy switch
+        {
+            "" or "twin" => UpgradeStrategy.Twin,
+            "kexec" => UpgradeStrategy.Kexec,
+            "reboot" => UpgradeStrategy.Reboot,
+            "auto" => UpgradeStrategy.Auto,
+            _ => null,
+        };
+        if (strategy is null)
+        {
+            violations.Add(("strategy", $"'{request.Strategy}' must be twin, kexec, reboot or auto; empty means twin."));
+        }
+
+        if (request.RequireSignature && strategy == UpgradeStrategy.Reboot)
+        {
+            violations.Add(("require_signature", "is not possible with strategy reboot: the host starts the image, and no kernel is there to check it."));
+        }
+
+        return violations.Count == 0 && strategy is { } known ? new Wanted(requestId, known, request.RequireSignature) : throw Refusal.Invalid(violations);
     }
 
     private async Task<(RolloutRecord, List<UpgradeRecord>, bool Repeated)> StartAsync(
-        FleetDbContext db, Wire.StartUpgradeRequest request, Guid requestId, CancellationToken cancellation)
+        FleetDbContext db, Wire.StartUpgradeRequest request, Wanted wanted, CancellationToken cancellation)
     {
-        if (await EarlierAsync(db, request, requestId, cancellation) is { } earlier)
+        if (await EarlierAsync(db, request, wanted, cancellation) is { } earlier)
         {
             return earlier;
         }
@@ -85,7 +106,7 @@ public sealed partial class StartUpgrade(
             .FromSql($"select * from guests where host_name = {host.Name} and gone_at is null order by name for update")
             .ToListAsync(cancellation);
         // The same request may have been carried out while this one waited for the lock.
-        if (await EarlierAsync(db, request, requestId, cancellation) is { } meanwhile)
+        if (await EarlierAsync(db, request, wanted, cancellation) is { } meanwhile)
         {
             return meanwhile;
         }
@@ -98,10 +119,12 @@ public sealed partial class StartUpgrade(
         {
             Id = Guid.CreateVersion7(now),
             Kind = RolloutKind.Canary,
-            RequestId = requestId,
+            RequestId = wanted.RequestId,
             HostName = host.Name,
             ImageDigest = image.Digest,
             RequestedImage = request.Image,
+            Strategy = wanted.Strategy,
+            RequireSignature = wanted.RequireSignature,
             CreatedAt = now,
         };
         db.Rollouts.Add(rollout);
@@ -110,19 +133,20 @@ public sealed partial class StartUpgrade(
     }
 
     private static async Task<(RolloutRecord, List<UpgradeRecord>, bool Repeated)?> EarlierAsync(
-        FleetDbContext db, Wire.StartUpgradeRequest request, Guid requestId, CancellationToken cancellation)
+        FleetDbContext db, Wire.StartUpgradeRequest request, Wanted wanted, CancellationToken cancellation)
     {
         RolloutRecord? earlier = await db.Rollouts.AsNoTracking()
-            .SingleOrDefaultAsync(row => row.RequestId == requestId, cancellation);
+            .SingleOrDefaultAsync(row => row.RequestId == wanted.RequestId, cancellation);
         if (earlier is null)
         {
             return null;
         }
 
-        if (earlier.HostName != request.Host || earlier.RequestedImage != request.Image)
+        if (earlier.HostName != request.Host || earlier.RequestedImage != request.Image
+            || earlier.Strategy != wanted.Strategy || earlier.RequireSignature != wanted.RequireSignature)
         {
             throw Refusal.Invalid([("request_id",
-                $"was used for another request (host {earlier.HostName}, image {earlier.RequestedImage}); choose a new one.")]);
+                $"was used for another request (host {earlier.HostName}, image {earlier.RequestedImage}, strategy {earlier.Strategy}{(earlier.RequireSignature ? ", signature required" : "")}); choose a new one.")]);
         }
 
         List<UpgradeRecord> started = await db.Upgrades.AsNoTracking().AsSplitQuery()
@@ -146,6 +170,8 @@ public sealed partial class StartUpgrade(
             ImageName = image.Name,
             Epoch = guest.Epoch,
             State = UpgradeState.Admitted,
+            Strategy = rollout.Strategy,
+            RequireSignature = rollout.RequireSignature,
             CreatedAt = now,
             ChangedAt = now,
             KernelReleaseBefore = guest.KernelRelease,

@@ -2,9 +2,12 @@ using TwinKernel.Fleet.Contracts.Messages;
 
 namespace TwinKernel.Fleet.Coordinator.Upgrades;
 
-/// <summary>All that a decision depends on. <paramref name="Attempt"/> counts from 1 within the step.</summary>
+/// <summary>
+/// All that a decision depends on. <paramref name="Attempt"/> counts from 1 within the step; <paramref name="Strategy"/> is
+/// <see cref="UpgradeStrategy.Auto"/> only until Preflight has chosen.
+/// </summary>
 public sealed record UpgradeSituation(
-    UpgradeState State, StepPhase Phase, int Attempt, string Host, long Epoch)
+    UpgradeState State, StepPhase Phase, int Attempt, string Host, long Epoch, UpgradeStrategy Strategy)
 {
     public bool Ended => State is UpgradeState.Completed or UpgradeState.RolledBack or UpgradeState.Failed
         or UpgradeState.CommitIncomplete;
@@ -16,6 +19,9 @@ public sealed record UpgradeSituation(
         >= UpgradeState.Preflight and <= UpgradeState.Commit => (UpgradeStep)(State - UpgradeState.Preflight + 1),
         _ => null,
     };
+
+    /// <summary>The state in which a forward step runs.</summary>
+    public static UpgradeState StateOf(UpgradeStep step) => (UpgradeState)(step - UpgradeStep.Preflight) + (int)UpgradeState.Preflight;
 }
 
 /// <summary>An order to the host's agent.</summary>

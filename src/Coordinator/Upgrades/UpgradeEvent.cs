@@ -35,6 +35,15 @@ public abstract record UpgradeEvent
 public sealed record StepReport(
     IReadOnlyList<StepTiming> Timings, GuestObservation? Guest, ObservedOutage? Outage)
 {
+    /// <summary>What Preflight chose; null: a twin, as every host agent knows it.</summary>
+    public UpgradeStrategy? Strategy { get; init; }
+
+    /// <summary>Why Preflight did not choose an earlier strategy.</summary>
+    public string? StrategyReason { get; init; }
+
+    /// <summary>What kernel A says of the image's signature; null when it was not asked.</summary>
+    public string? Signature { get; init; }
+
     /// <summary>Of a step that nobody answered for.</summary>
     public static StepReport Nothing { get; } = new([], null, null);
 }

@@ -33,6 +33,7 @@ internal static class UpgradeJournal
         }
 
         upgrade.State = decision.Next.State;
+        upgrade.Strategy = decision.Next.Strategy;
         upgrade.Phase = decision.Next.Phase;
         upgrade.Attempt = decision.Next.Attempt;
         upgrade.ChangedAt = now;
@@ -109,6 +110,8 @@ internal static class UpgradeJournal
             upgrade.MachineMemoryOwnedAfter = guest.MachineMemoryOwnedBytes;
         }
 
+        upgrade.StrategyReason ??= report.StrategyReason;
+        upgrade.Signature ??= report.Signature;
         if (report.Outage is { } outage)
         {
             upgrade.OutageLongestGapNs = outage.LongestGap.Ticks * TimeSpan.NanosecondsPerTick;
@@ -137,6 +140,8 @@ internal static class UpgradeJournal
                 Epoch = upgrade.Epoch,
                 Step = command.Step,
                 ImageDigest = upgrade.ImageDigest,
+                Strategy = upgrade.Strategy,
+                RequireSignature = upgrade.RequireSignature,
                 Deadline = command.Deadline,
                 ExpiresAt = expires,
             }),

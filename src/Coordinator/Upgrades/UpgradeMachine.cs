@@ -11,6 +11,7 @@ namespace TwinKernel.Fleet.Coordinator.Upgrades;
 ///               └ failed or silent → RolledBack ← RollingBack → Failed                  └→ CommitIncomplete or Failed
 /// </code>
 /// Preflight touches nothing, so its failure needs no roll-back. After Commit has begun there is no way back.
+/// The line above is a twin's; <see cref="UpgradePath"/> has the steps that kexec and reboot take of it.
 /// </summary>
 public static class UpgradeMachine
 {
@@ -75,7 +76,7 @@ public static class UpgradeMachine
 
         if (word.Step != current)
         {
-            return word.Step < current ? IgnoredEvent.StepIsOver : IgnoredEvent.StepNotAsked;
+            return word.Step < current && UpgradePath.Has(now.Strategy, word.Step) ? IgnoredEvent.StepIsOver : IgnoredEvent.StepNotAsked;
         }
 
         return (now.Phase, word) switch
@@ -90,7 +91,7 @@ public static class UpgradeMachine
     private static UpgradeDecision Accept(UpgradeSituation now, UpgradeOptions options) => new()
     {
         Next = now with { Phase = StepPhase.Accepted },
-        Deadline = options.DeadlineOf(now.Step!.Value) + options.Grace,
+        Deadline = options.DeadlineOf(now.Step!.Value, now.Strategy) + options.Grace,
         Effects = [new UpgradeEffect.AcceptStep()],
     };
 
@@ -101,9 +102,24 @@ public static class UpgradeMachine
         {
             UpgradeState.RollingBack => End(now, UpgradeState.RolledBack, effects),
             UpgradeState.Commit => End(now, UpgradeState.Completed, [.. effects, new UpgradeEffect.ClearFailure()]),
-            _ => Ask(now, now.State + 1, attempt: 1, options, effects),
+            UpgradeState.Preflight => Choose(now, report, options, effects),
+            _ => Next(now, options, effects),
         };
     }
+
+    /// <summary>A host must not do what nobody allowed: an outage where a twin was asked for.</summary>
+    private static UpgradeDecision Choose(
+        UpgradeSituation now, StepReport report, UpgradeOptions options, IReadOnlyList<UpgradeEffect> effects)
+    {
+        UpgradeStrategy chosen = report.Strategy ?? UpgradeStrategy.Twin;
+        return chosen == UpgradeStrategy.Auto || (now.Strategy != UpgradeStrategy.Auto && now.Strategy != chosen)
+            ? Fail(now, UpgradeFailure.Internal,
+                $"strategy {now.Strategy} was asked for and host {now.Host} chose {chosen}: its agent is of another release", report, options)
+            : Next(now with { Strategy = chosen }, options, effects);
+    }
+
+    private static UpgradeDecision Next(UpgradeSituation now, UpgradeOptions options, IReadOnlyList<UpgradeEffect> effects) =>
+        Ask(now, UpgradeSituation.StateOf(UpgradePath.After(now.Strategy, now.Step!.Value)), attempt: 1, options, effects);
 
     private static UpgradeDecision Fail(
         UpgradeSituation now, UpgradeFailure failure, string reason, StepReport report, UpgradeOptions options)
@@ -154,7 +170,7 @@ public static class UpgradeMachine
         return new UpgradeDecision
         {
             Next = next,
-            Command = new StepCommand(step, attempt, options.DeadlineOf(step), options.AcceptWithin),
+            Command = new StepCommand(step, attempt, options.DeadlineOf(step, next.Strategy), options.AcceptWithin),
             Deadline = options.AcceptWithin + options.Grace,
             Effects = effects ?? [],
         };
@@ -177,5 +193,5 @@ public static class UpgradeMachine
 
     private static string Silence(UpgradeSituation now, UpgradeOptions options) => now.Phase == StepPhase.Commanded
         ? $"host {now.Host} did not accept {now.Step} within {options.AcceptWithin.TotalSeconds:0.#} s; see that its agent runs and reaches the broker"
-        : $"host {now.Host} accepted {now.Step} but reported no result within {options.DeadlineOf(now.Step!.Value).TotalSeconds:0.#} s";
+        : $"host {now.Host} accepted {now.Step} but reported no result within {options.DeadlineOf(now.Step!.Value, now.Strategy).TotalSeconds:0.#} s";
 }

@@ -32,8 +32,9 @@ public sealed record UpgradeOptions
     /// <summary>The longest wait between attempts, not below <see cref="Backoff"/>. Default 1 min.</summary>
     public TimeSpan BackoffLimit { get; init; } = TimeSpan.FromMinutes(1);
 
-    public TimeSpan DeadlineOf(UpgradeStep step) => step switch
+    public TimeSpan DeadlineOf(UpgradeStep step, UpgradeStrategy strategy = UpgradeStrategy.Twin) => step switch
     {
+        UpgradeStep.CutOver when strategy is UpgradeStrategy.Kexec or UpgradeStrategy.Reboot => Deadlines.NewBoot,
         UpgradeStep.Preflight => Deadlines.Preflight,
         UpgradeStep.Reserve => Deadlines.Reserve,
         UpgradeStep.Load => Deadlines.Load,
@@ -78,6 +79,9 @@ public sealed record StepDeadlines
     /// <summary>Default 60 s.</summary>
     public TimeSpan CutOver { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>Of the CutOver by kexec or reboot, in which a whole boot lies. Default 180 s.</summary>
+    public TimeSpan NewBoot { get; init; } = TimeSpan.FromSeconds(180);
+
     /// <summary>Default 60 s.</summary>
     public TimeSpan Probation { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -106,6 +110,7 @@ public sealed class UpgradeOptionsValidator : IValidateOptions<UpgradeOptions>
             InRange($"Deadlines:{step}", options.DeadlineOf(step));
         }
 
+        InRange("Deadlines:NewBoot", options.Deadlines.NewBoot);
         if (options.Grace >= options.AcceptWithin)
         {
             errors.Add($"Upgrades:Grace ({options.Grace}) must be shorter than Upgrades:AcceptWithin ({options.AcceptWithin}).");

@@ -28,6 +28,16 @@ public sealed class UpgradeRecord
     /// <summary>When the reconciler must look after the upgrade; null once it has ended.</summary>
     public DateTimeOffset? DeadlineAt { get; set; }
 
+    /// <summary>As asked for; <see cref="UpgradeStrategy.Auto"/> until Preflight has chosen.</summary>
+    public UpgradeStrategy Strategy { get; set; }
+
+    /// <summary>Why not an earlier strategy was chosen; null when there is none or one was asked for.</summary>
+    public string? StrategyReason { get; set; }
+    public bool RequireSignature { get; set; }
+
+    /// <summary>What kernel A said of the image's signature; null before it was asked.</summary>
+    public string? Signature { get; set; }
+
     public DateTimeOffset CreatedAt { get; set; }
     public DateTimeOffset ChangedAt { get; set; }
 
@@ -59,7 +69,7 @@ public sealed class UpgradeRecord
 
     public List<UpgradeStepRecord> Steps { get; } = [];
 
-    public UpgradeSituation Situation => new(State, Phase, Attempt, HostName, Epoch);
+    public UpgradeSituation Situation => new(State, Phase, Attempt, HostName, Epoch, Strategy);
 
     internal sealed class Map : IEntityTypeConfiguration<UpgradeRecord>
     {

@@ -29,6 +29,9 @@ internal static class UpgradeResponse
             BootIdBefore = upgrade.BootIdBefore ?? "",
             Progress = upgrade.Progress ?? "",
             WaitsFor = WaitsFor.Sentence(upgrade, now),
+            Strategy = upgrade.Strategy.ToString(),
+            StrategyReason = upgrade.StrategyReason ?? "",
+            Signature = upgrade.Signature ?? "",
         };
         answer.Steps.Add(upgrade.Steps
             .OrderBy(step => step.StartedAt).ThenBy(step => step.Step).ThenBy(step => step.Attempt).Select(ToRow));

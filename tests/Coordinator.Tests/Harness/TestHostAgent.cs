@@ -48,6 +48,9 @@ internal sealed class TestHostAgent : IAsyncDisposable
     /// <summary>All that came, repeats included.</summary>
     public ConcurrentQueue<(Guid MessageId, ExecuteStep Command)> Commands { get; } = [];
 
+    /// <summary>What this host's Preflight chooses when it is left to it.</summary>
+    public UpgradeStrategy Possible { get; set; } = UpgradeStrategy.Twin;
+
     /// <summary>Instead of <see cref="AnswerAsync"/>.</summary>
     public Func<ExecuteStep, Task>? OnCommand { get; set; }
 
@@ -86,6 +89,9 @@ internal sealed class TestHostAgent : IAsyncDisposable
         Step = command.Step,
         Timings = TimingsOf(command.Step),
         Guest = Observation(command.Step is UpgradeStep.Commit or UpgradeStep.Probation or UpgradeStep.CutOver),
+        Strategy = command.Step != UpgradeStep.Preflight ? null : command.Strategy == UpgradeStrategy.Auto ? Possible : command.Strategy,
+        StrategyReason = command is { Step: UpgradeStep.Preflight, Strategy: UpgradeStrategy.Auto } ? "no earlier one is possible" : null,
+        Signature = command.Step == UpgradeStep.Load ? "valid" : null,
         Outage = command.Step is < UpgradeStep.CutOver or UpgradeStep.RollBack ? null : new ObservedOutage
         {
             LongestGap = TimeSpan.FromTicks(123_456_7), Sent = 5000, Answered = 4900,

@@ -32,6 +32,9 @@ public sealed class StartUpgradeTests(ServersFixture servers)
             await coordinators[0].Client.StartUpgradeAsync(Request("h1", "debian-6.1", request)));
         other.StatusCode.ShouldBe(StatusCode.InvalidArgument);
         other.Status.Detail.ShouldContain("was used for another request");
+        Wire.StartUpgradeRequest otherwise = Request("h1", "debian-6.12", request);
+        otherwise.Strategy = "kexec";
+        await Refused(coordinators[1].Client.StartUpgradeAsync(otherwise), StatusCode.InvalidArgument, "strategy Twin");
     }
 
     [Fact]
@@ -79,11 +82,14 @@ public sealed class StartUpgradeTests(ServersFixture servers)
         await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
         CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
         RpcException refused = await Should.ThrowAsync<RpcException>(async () =>
-            await coordinator.Client.StartUpgradeAsync(new Wire.StartUpgradeRequest { Host = "No Host", RequestId = "x" }));
+            await coordinator.Client.StartUpgradeAsync(new Wire.StartUpgradeRequest { Host = "No Host", RequestId = "x", Strategy = "twin,kexec" }));
         refused.StatusCode.ShouldBe(StatusCode.InvalidArgument);
         Wire.Violations violations = Wire.Violations.Parser.ParseFrom(refused.Trailers.GetValueBytes("twinkernel-violations-bin"));
-        violations.Violations_.Select(one => one.Field).ShouldBe(["host", "image", "request_id"]);
+        violations.Violations_.Select(one => one.Field).ShouldBe(["host", "image", "request_id", "strategy"]);
 
+        Wire.StartUpgradeRequest unverified = Request("h1", "debian-6.12");
+        (unverified.Strategy, unverified.RequireSignature) = ("reboot", true);
+        await Refused(coordinator.Client.StartUpgradeAsync(unverified), StatusCode.InvalidArgument, "no kernel is there to check it");
         await Refused(coordinator.Client.StartUpgradeAsync(Request("nobody", "debian-6.12")), StatusCode.NotFound, "'nobody' is not known");
         await Refused(coordinator.Client.GetUpgradeAsync(new Wire.GetUpgradeRequest { Id = "123" }), StatusCode.InvalidArgument, "8 digits");
         await Refused(coordinator.Client.GetUpgradeAsync(new Wire.GetUpgradeRequest { Id = "12345678" }), StatusCode.NotFound, "No upgrade");

@@ -16,7 +16,9 @@ public sealed class UpgradeMachineTableTests
         MemoryBytes = 1, MachineMemoryBytes = 2, MachineMemoryOwnedBytes = 1,
     };
 
-    private sealed record Row(UpgradeState State, StepPhase Phase, string Attempt, string Event,
+    private static readonly UpgradeStrategy[] Strategies = Enum.GetValues<UpgradeStrategy>();
+
+    private sealed record Row(UpgradeStrategy Strategy, UpgradeState State, StepPhase Phase, string Attempt, string Event,
         UpgradeState Next, StepPhase NextPhase, UpgradeStep? Command);
 
     private static readonly List<Row> Table = [.. ReadTable()];
@@ -32,21 +34,43 @@ public sealed class UpgradeMachineTableTests
             }
 
             string[] word = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            yield return new Row(
-                Enum.Parse<UpgradeState>(word[0]), Enum.Parse<StepPhase>(word[1]), word[2], word[3],
-                Enum.Parse<UpgradeState>(word[5]), Enum.Parse<StepPhase>(word[6]),
-                word[7] == "-" ? null : Enum.Parse<UpgradeStep>(word[7]));
+            foreach (char letter in word[0])
+            {
+                yield return new Row(
+                    Strategies.Single(strategy => strategy.ToString()[0] == letter),
+                    Enum.Parse<UpgradeState>(word[1]), Enum.Parse<StepPhase>(word[2]), word[3], word[4],
+                    Enum.Parse<UpgradeState>(word[6]), Enum.Parse<StepPhase>(word[7]),
+                    word[8] == "-" ? null : Enum.Parse<UpgradeStep>(word[8]));
+            }
         }
     }
 
-    /// <summary>All situations that can be: ended and admitted ones have no phase, only Commit and RollingBack back off.</summary>
-    private static IEnumerable<UpgradeSituation> Situations()
+    private static UpgradeStep[] Path(UpgradeStrategy strategy) => strategy switch
+    {
+        UpgradeStrategy.Twin => [.. Enum.GetValues<UpgradeStep>().Where(step => step < UpgradeStep.RollBack)],
+        UpgradeStrategy.Kexec => [UpgradeStep.Preflight, UpgradeStep.Load, UpgradeStep.CutOver, UpgradeStep.Probation, UpgradeStep.Commit],
+        UpgradeStrategy.Reboot => [UpgradeStep.Preflight, UpgradeStep.CutOver, UpgradeStep.Probation, UpgradeStep.Commit],
+        _ => [UpgradeStep.Preflight],
+    };
+
+    /// <summary>
+    /// All situations that can be: ended and admitted ones have no phase, only Commit and RollingBack back off, and a strategy has the
+    /// states of its own path.
+    /// </summary>
+    private static IEnumerable<UpgradeSituation> Situations() => Strategies.SelectMany(Situations);
+
+    private static IEnumerable<UpgradeSituation> Situations(UpgradeStrategy strategy)
     {
         foreach (UpgradeState state in Enum.GetValues<UpgradeState>())
         {
             foreach (StepPhase phase in Enum.GetValues<StepPhase>())
             {
-                UpgradeSituation one = new(state, phase, 1, Host, Epoch);
+                UpgradeSituation one = new(state, phase, 1, Host, Epoch, strategy);
+                if (one.Step is { } step && (step == UpgradeStep.RollBack ? strategy == UpgradeStrategy.Auto : !Path(strategy).Contains(step)))
+                {
+                    continue;
+                }
+
                 bool repeats = state is UpgradeState.Commit or UpgradeState.RollingBack;
                 if ((one.Step is null) != (phase == StepPhase.None) || (phase == StepPhase.BackingOff && !repeats))
                 {
@@ -73,6 +97,11 @@ public sealed class UpgradeMachineTableTests
                 yield return ("Accepted", new UpgradeEvent.Accepted(host, epoch, step));
                 yield return ("Progressed", new UpgradeEvent.Progressed(host, epoch, step, "going on"));
                 yield return ("Completed", new UpgradeEvent.Completed(host, epoch, step, StepReport.Nothing));
+                foreach (UpgradeStrategy chosen in Strategies.Where(_ => step == UpgradeStep.Preflight))
+                {
+                    yield return ($"Chose{chosen}", new UpgradeEvent.Completed(host, epoch, step, StepReport.Nothing with { Strategy = chosen }));
+                }
+
                 yield return ("Failed", new UpgradeEvent.Failed(
                     host, epoch, step, UpgradeFailure.MachineGone, "gone", StepReport.Nothing));
                 yield return ("FailedGuestAnswers", new UpgradeEvent.Failed(
@@ -89,7 +118,7 @@ public sealed class UpgradeMachineTableTests
         }
 
         string attempt = now.Attempt == 1 ? "first" : "last";
-        return Table.SingleOrDefault(row => row.State == now.State && row.Phase == now.Phase && row.Event == name
+        return Table.SingleOrDefault(row => row.Strategy == now.Strategy && row.State == now.State && row.Phase == now.Phase && row.Event == name
             && (row.Attempt is "any" or "-" || row.Attempt == attempt));
     }
 
@@ -101,6 +130,7 @@ public sealed class UpgradeMachineTableTests
         (UpgradeState.Admitted, _) => IgnoredEvent.NotStarted,
         (_, UpgradeEvent.FromHost { Host: not Host }) => IgnoredEvent.ForeignHost,
         (_, UpgradeEvent.FromHost { Epoch: not Epoch }) => IgnoredEvent.ForeignEpoch,
+        (_, UpgradeEvent.FromHost word) when word.Step != UpgradeStep.RollBack && !Path(now.Strategy).Contains(word.Step) => IgnoredEvent.StepNotAsked,
         (UpgradeState.RollingBack, UpgradeEvent.FromHost { Step: not UpgradeStep.RollBack }) => IgnoredEvent.StepIsOver,
         (not UpgradeState.RollingBack, UpgradeEvent.FromHost { Step: UpgradeStep.RollBack }) => IgnoredEvent.StepNotAsked,
         (not UpgradeState.RollingBack, UpgradeEvent.FromHost word) when (int)word.Step < (int)now.State - 1 => IgnoredEvent.StepIsOver,
@@ -140,7 +170,7 @@ public sealed class UpgradeMachineTableTests
         }
 
         met.Count.ShouldBe(Table.Count, "every line of the table was met");
-        pairs.ShouldBeGreaterThan(6000);
+        pairs.ShouldBeGreaterThan(16000);
     }
 
     /// <summary>What is true after every handled event.</summary>
@@ -148,6 +178,18 @@ public sealed class UpgradeMachineTableTests
     {
         decision.Next.Epoch.ShouldBe(Epoch, pair);
         decision.Next.Host.ShouldBe(Host, pair);
+
+        // Only Preflight chooses, and only where the choice was left to it.
+        if (before.Strategy != UpgradeStrategy.Auto || before.State != UpgradeState.Preflight)
+        {
+            decision.Next.Strategy.ShouldBe(before.Strategy, pair);
+        }
+
+        if (decision.Next.State > UpgradeState.Preflight && decision.Next.State != UpgradeState.RolledBack)
+        {
+            decision.Next.Strategy.ShouldNotBe(UpgradeStrategy.Auto, pair);
+        }
+
         if (decision.Next.Ended)
         {
             decision.Deadline.ShouldBeNull(pair);
@@ -187,7 +229,7 @@ public sealed class UpgradeMachineTableTests
     [Fact]
     public void Preflight_that_fails_touches_nothing_and_needs_no_roll_back()
     {
-        UpgradeSituation now = new(UpgradeState.Preflight, StepPhase.Accepted, 1, Host, Epoch);
+        UpgradeSituation now = new(UpgradeState.Preflight, StepPhase.Accepted, 1, Host, Epoch, UpgradeStrategy.Twin);
         UpgradeDecision decision = UpgradeMachine.Decide(now, new UpgradeEvent.Failed(
             Host, Epoch, UpgradeStep.Preflight, UpgradeFailure.PreflightBlocked, "one CPU only", StepReport.Nothing), Options);
         decision.Effects.OfType<UpgradeEffect.RecordFailure>().Single()
@@ -199,15 +241,36 @@ public sealed class UpgradeMachineTableTests
     public void Silence_names_the_host_the_step_and_what_was_waited_for()
     {
         UpgradeDecision unheard = UpgradeMachine.Decide(
-            new(UpgradeState.Boot, StepPhase.Commanded, 1, Host, Epoch), new UpgradeEvent.DeadlinePassed(), Options);
+            new(UpgradeState.Boot, StepPhase.Commanded, 1, Host, Epoch, UpgradeStrategy.Twin), new UpgradeEvent.DeadlinePassed(), Options);
         UpgradeEffect.RecordFailure failure = unheard.Effects.OfType<UpgradeEffect.RecordFailure>().Single();
         failure.Failure.ShouldBe(UpgradeFailure.HostAgentSilent);
         failure.Step.ShouldBe(UpgradeStep.Boot);
         failure.Reason.ShouldBe("host h1 did not accept Boot within 30 s; see that its agent runs and reaches the broker");
 
         UpgradeDecision unfinished = UpgradeMachine.Decide(
-            new(UpgradeState.Boot, StepPhase.Accepted, 1, Host, Epoch), new UpgradeEvent.DeadlinePassed(), Options);
+            new(UpgradeState.Boot, StepPhase.Accepted, 1, Host, Epoch, UpgradeStrategy.Twin), new UpgradeEvent.DeadlinePassed(), Options);
         unfinished.Effects.OfType<UpgradeEffect.RecordFailure>().Single().Reason
             .ShouldBe("host h1 accepted Boot but reported no result within 30 s");
+    }
+
+    [Theory]
+    [InlineData(UpgradeStrategy.Twin, 60)]
+    [InlineData(UpgradeStrategy.Kexec, 180)]
+    [InlineData(UpgradeStrategy.Reboot, 180)]
+    public void A_cut_over_in_which_a_boot_lies_has_the_time_for_it(UpgradeStrategy strategy, int seconds)
+    {
+        UpgradeSituation now = new(UpgradeState.CutOver, StepPhase.Commanded, 1, Host, Epoch, strategy);
+        UpgradeMachine.Decide(now, new UpgradeEvent.Accepted(Host, Epoch, UpgradeStep.CutOver), Options)
+            .Deadline.ShouldBe(TimeSpan.FromSeconds(seconds) + Options.Grace);
+    }
+
+    [Fact]
+    public void A_host_that_chose_what_was_not_asked_for_is_told()
+    {
+        UpgradeSituation now = new(UpgradeState.Preflight, StepPhase.Accepted, 1, Host, Epoch, UpgradeStrategy.Twin);
+        UpgradeDecision decision = UpgradeMachine.Decide(now, new UpgradeEvent.Completed(
+            Host, Epoch, UpgradeStep.Preflight, StepReport.Nothing with { Strategy = UpgradeStrategy.Reboot }), Options);
+        decision.Effects.OfType<UpgradeEffect.RecordFailure>().Single().Reason
+            .ShouldBe("strategy Twin was asked for and host h1 chose Reboot: its agent is of another release");
     }
 }

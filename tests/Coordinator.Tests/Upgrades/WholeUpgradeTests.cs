@@ -59,6 +59,35 @@ public sealed class WholeUpgradeTests(ServersFixture servers)
         (guest.Epoch, guest.BootId).ShouldBe((1, "bbbb"), "without waiting for a heartbeat the guest is what the last step saw");
     }
 
+    [Theory]
+    [InlineData("kexec", UpgradeStrategy.Kexec)]
+    [InlineData("reboot", UpgradeStrategy.Reboot)]
+    [InlineData("auto", UpgradeStrategy.Kexec)]
+    [InlineData("auto", UpgradeStrategy.Reboot)]
+    [InlineData("auto", UpgradeStrategy.Twin)]
+    public async Task Each_strategy_takes_its_own_steps_and_its_row_says_which(string asked, UpgradeStrategy taken)
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        TestHostAgent host = await fleet.StartHostAsync("h1", "web");
+        host.Possible = taken;
+        Wire.StartUpgradeRequest request = new() { Host = "h1", Image = "debian-6.12", RequestId = $"{Guid.NewGuid()}", Strategy = asked };
+
+        string id = (await coordinator.Client.StartUpgradeAsync(request)).Upgrades.Single().Id;
+        Wire.Upgrade end = (await coordinator.WatchAsync(id))[^1];
+
+        (end.State, end.Strategy, end.StrategyReason).ShouldBe(("Completed", $"{taken}", asked == "auto" ? "no earlier one is possible" : ""));
+        end.Signature.ShouldBe(taken == UpgradeStrategy.Reboot ? "" : "valid");
+        end.Steps.Select(step => step.Step).ShouldBe(host.StepsAsked(Guid.Parse(id)).Select(step => $"{step}"));
+        host.StepsAsked(Guid.Parse(id)).ShouldBe(taken switch
+        {
+            UpgradeStrategy.Kexec => [UpgradeStep.Preflight, UpgradeStep.Load, UpgradeStep.CutOver, UpgradeStep.Probation, UpgradeStep.Commit],
+            UpgradeStrategy.Reboot => [UpgradeStep.Preflight, UpgradeStep.CutOver, UpgradeStep.Probation, UpgradeStep.Commit],
+            _ => Forward,
+        });
+        host.Commands.Where(one => one.Command.Step != UpgradeStep.Preflight).ShouldAllBe(one => one.Command.Strategy == taken);
+    }
+
     [Fact]
     public async Task When_results_come_twice_and_out_of_order_no_step_is_lost_or_doubled()
     {
