@@ -45,8 +45,9 @@ internal sealed partial class GuestMachine : IGuestMachine
 
     public MachineEndpoint? Endpoint => _session is { } s && !s.Gone.IsCancellationRequested ? EndpointOf(s) : null;
 
-    /// <summary>Digest of the image whose kernel serves, or served last; empty before the first start.</summary>
-    public string ServingImageDigest => _session?.Record.ServingImageDigest ?? ReadRecord()?.ServingImageDigest ?? "";
+    public string ServingImageDigest => Record?.ServingImageDigest ?? "";
+
+    public bool OnTrial => Record is { } record && record.ServingImageDigest != record.ImageDigest;
 
     /// <summary>Supervises until cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -119,6 +120,12 @@ internal sealed partial class GuestMachine : IGuestMachine
         return await WaitRunningAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    public Task<MachineEndpoint> TryAsync(string imageDigest, string why, CancellationToken cancellationToken)
+    {
+        _session?.RecordImages(r => r with { NextImageDigest = imageDigest });
+        return RestartAsync(why, cancellationToken);
+    }
+
     public void RecordServing(string imageDigest) => _session?.RecordImages(r => r with { ServingImageDigest = imageDigest });
 
     public void RecordCommitted(string imageDigest) => _session?.RecordImages(r => r with { ImageDigest = imageDigest, ServingImageDigest = imageDigest });
@@ -141,6 +148,8 @@ internal sealed partial class GuestMachine : IGuestMachine
         s.Token,
         s.Gone);
 
+    private MachineRecord? Record => _session?.Record ?? ReadRecord();
+
     private MachineRecord? ReadRecord() => DurableFile.ReadJson<MachineRecord>(_files.Record);
 
     private async Task<MachineSession> BringUpAsync(CancellationToken cancellationToken)
@@ -151,10 +160,18 @@ internal sealed partial class GuestMachine : IGuestMachine
             return running;
         }
 
-        StoredImage image = _images.Find(record?.ImageDigest ?? _options.Image);
+        string wanted = record?.NextImageDigest ?? record?.ImageDigest ?? _options.Image;
+        if (record?.NextImageDigest is not null)
+        {
+            // Whatever becomes of it, it is tried once.
+            record = record with { NextImageDigest = null };
+            DurableFile.WriteJson(_files.Record, record);
+        }
+
+        StoredImage image = _images.Find(wanted);
         await ImageStore.VerifyAsync(image, cancellationToken).ConfigureAwait(false);
         ChosenAccelerator chosen = await _accelerator(cancellationToken).ConfigureAwait(false);
-        return await _starter.StartAsync(_options, image, chosen.Accelerator, _files, cancellationToken).ConfigureAwait(false);
+        return await _starter.StartAsync(_options, image, record?.ImageDigest ?? image.Digest, chosen.Accelerator, _files, cancellationToken).ConfigureAwait(false);
     }
 
     private void Hurry()

@@ -18,6 +18,12 @@ internal interface IGuestMachine
     /// <summary>Null while the machine does not run.</summary>
     MachineEndpoint? Endpoint { get; }
 
+    /// <summary>Digest of the image whose kernel serves, or served last; empty before the first start.</summary>
+    string ServingImageDigest { get; }
+
+    /// <summary>The kernel that serves is of another image than the next start would take: its upgrade was not committed.</summary>
+    bool OnTrial { get; }
+
     /// <summary>Logs of the first and second serial port.</summary>
     IReadOnlyList<string> ConsoleLogs { get; }
 
@@ -29,6 +35,9 @@ internal interface IGuestMachine
 
     /// <summary>Ends the machine when it runs and starts it on the image that its record names. What ran in it is lost.</summary>
     Task<MachineEndpoint> RestartAsync(string why, CancellationToken cancellationToken);
+
+    /// <summary>As <see cref="RestartAsync"/>, but on this image, once: the start after it is on the image that the record names.</summary>
+    Task<MachineEndpoint> TryAsync(string imageDigest, string why, CancellationToken cancellationToken);
 
     /// <summary>Notes whose kernel serves; the image of the next start stays what it was.</summary>
     void RecordServing(string imageDigest);

@@ -14,8 +14,14 @@ internal sealed record MachineRecord
     /// <summary>The image a new start boots: the one that ran last, which an upgrade changes at its commit and not before.</summary>
     public required string ImageDigest { get; init; }
 
-    /// <summary>The image whose kernel serves now; differs from <see cref="ImageDigest"/> between cut-over and commit.</summary>
+    /// <summary>The image whose kernel serves now; differs from <see cref="ImageDigest"/> from the cut-over to the commit.</summary>
     public required string ServingImageDigest { get; init; }
+
+    /// <summary>
+    /// The image of the next start only: what an upgrade by reboot tries. That start takes it away, so that the one after it is on
+    /// <see cref="ImageDigest"/>. Null: nothing is to be tried.
+    /// </summary>
+    public string? NextImageDigest { get; init; }
 
     public required string Accelerator { get; init; }
 

@@ -17,14 +17,15 @@ internal sealed partial class MachineStarter(string host, string qemu, ILogger l
     private static readonly TimeSpan QmpDeadline = TimeSpan.FromSeconds(5);
 
     /// <summary>Starts the machine on an image that was verified. The record is on disk before QEMU is.</summary>
+    /// <param name="nextDigest">The image of the start after this one: another one than this while this one is only tried.</param>
     public async Task<MachineSession> StartAsync(
-        GuestOptions guest, StoredImage image, Accelerator accelerator, MachineFiles files, CancellationToken cancellationToken)
+        GuestOptions guest, StoredImage image, string nextDigest, Accelerator accelerator, MachineFiles files, CancellationToken cancellationToken)
     {
         MachineRecord record = new()
         {
             Guest = guest.Name,
             Uuid = Guid.NewGuid(),
-            ImageDigest = image.Digest,
+            ImageDigest = nextDigest,
             ServingImageDigest = image.Digest,
             Accelerator = accelerator == Accelerator.Kvm ? "kvm" : "tcg",
         };

@@ -14,7 +14,7 @@ internal sealed class ObservationLedger(UpgradeJournal journal, TimeSpan interva
     private const string BegunFact = "observer";
     private readonly ConcurrentDictionary<Guid, Observation> _running = new();
 
-    /// <summary>The observer of an upgrade, begun when there is none.</summary>
+    /// <summary>The observer of an upgrade, begun when there is none. It goes where the service answers now: a machine that was started again has other ports.</summary>
     public OutageObserver Begin(Guid upgrade, MachineEndpoint endpoint)
     {
         Observation observation = _running.GetOrAdd(upgrade, id =>
@@ -31,6 +31,7 @@ internal sealed class ObservationLedger(UpgradeJournal journal, TimeSpan interva
 
             return new Observation(new OutageObserver(endpoint.Service, interval), before);
         });
+        observation.Observer.Follow(endpoint.Service);
         return observation.Observer;
     }
 

@@ -25,6 +25,7 @@ internal sealed class OutageObserver : IDisposable
     private readonly long _nonce = BinaryPrimitives.ReadInt64BigEndian(RandomNumberGenerator.GetBytes(8));
     private readonly Thread _sender;
     private readonly Thread _receiver;
+    private IPEndPoint _service;
     private volatile bool _ended;
 
     /// <summary>Starts to ask.</summary>
@@ -33,7 +34,7 @@ internal sealed class OutageObserver : IDisposable
     public OutageObserver(IPEndPoint service, TimeSpan interval)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(interval, TimeSpan.FromMicroseconds(100));
-        Interval = interval;
+        (Interval, _service) = (interval, service);
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 100, ReceiveBufferSize = 1 << 20 };
         _socket.Connect(service);
         _sender = new Thread(Send) { IsBackground = true, Name = "outage probe send" };
@@ -43,6 +44,19 @@ internal sealed class OutageObserver : IDisposable
     }
 
     public TimeSpan Interval { get; }
+
+    /// <summary>Asks there from now on; a gap goes on across the change.</summary>
+    public void Follow(IPEndPoint service)
+    {
+        lock (_lock)
+        {
+            if (!service.Equals(_service))
+            {
+                _service = service;
+                _socket.Connect(service);
+            }
+        }
+    }
 
     /// <summary>Since the start; the clock of every time in a snapshot.</summary>
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);

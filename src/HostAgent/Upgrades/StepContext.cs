@@ -44,6 +44,14 @@ internal sealed class StepContext
     /// <summary>What the guest said when the step was done; goes out with the result.</summary>
     public GuestStatus? Observed { get; set; }
 
+    /// <summary>What Preflight chose, and why not an earlier strategy; goes out with the result.</summary>
+    public UpgradeStrategy? Chosen { get; set; }
+
+    public string? ChosenBecause { get; set; }
+
+    /// <summary>What kernel A says of the image's signature; goes out with the result.</summary>
+    public string? Signature { get; set; }
+
     /// <summary>How to reach the machine.</summary>
     /// <exception cref="StepException">It does not run.</exception>
     public MachineEndpoint Endpoint => Machine.Endpoint

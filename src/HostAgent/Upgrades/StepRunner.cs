@@ -13,7 +13,6 @@ internal sealed record StepOutcome(StepCompleted? Completed, StepFailed? Failed)
 /// <summary>Carries one step out within its deadline and turns whatever happens into a result.</summary>
 internal static class StepRunner
 {
-    private const string MachineRun = "machineRun";
     private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(2);
 
     /// <param name="context">Of the step.</param>
@@ -43,6 +42,9 @@ internal static class StepRunner
                     Timings = context.Timings.With(Name(command.Step), took()),
                     Guest = (context.Observed ?? await LookAsync(context, stopping).ConfigureAwait(false))?.ToObservation(context.Time.GetUtcNow()),
                     Outage = outage,
+                    Strategy = context.Chosen,
+                    StrategyReason = context.ChosenBecause,
+                    Signature = context.Signature,
                 },
                 null);
         }
@@ -90,8 +92,8 @@ internal static class StepRunner
     };
 
     /// <summary>
-    /// An upgrade goes on only in the run of the machine that it began in: after another start nothing of it is left there.
-    /// A roll back is what brings that in order.
+    /// An upgrade goes on only in the run of the machine that it began in, or that its own reboot made: after another start nothing of
+    /// it is left there. A roll back is what brings that in order.
     /// </summary>
     private static async Task CheckMachineAsync(StepContext context, CancellationToken cancellationToken)
     {
@@ -102,12 +104,12 @@ internal static class StepRunner
         }
 
         string run = context.Endpoint.Run.ToString();
-        string? begun = context.Journal.Fact(context.Command.UpgradeId, MachineRun);
+        string? begun = context.Journal.Fact(context.Command.UpgradeId, NewBoot.RunOfB) ?? context.Journal.Fact(context.Command.UpgradeId, NewBoot.RunOfA);
         if (begun is null)
         {
-            context.Journal.Note(context.Command.UpgradeId, MachineRun, run);
+            context.Journal.Note(context.Command.UpgradeId, NewBoot.RunOfA, run);
         }
-        else if (begun != run)
+        else if (begun != run && context.Command is not { Step: UpgradeStep.CutOver, Strategy: UpgradeStrategy.Reboot })
         {
             throw new StepException(UpgradeFailure.MachineGone, $"The machine of guest {context.Machine.Name} has ended since the upgrade began, and was started again.");
         }
@@ -123,7 +125,12 @@ internal static class StepRunner
         UpgradeStep.Boot => BootStep.RunAsync(context, cancellationToken),
         UpgradeStep.Standby => StandbyStep.RunAsync(context, cancellationToken),
         UpgradeStep.Transfer => TransferStep.RunAsync(context, cancellationToken),
-        UpgradeStep.CutOver => CutOverStep.RunAsync(context, cancellationToken),
+        UpgradeStep.CutOver => context.Command.Strategy switch
+        {
+            UpgradeStrategy.Kexec => KexecCutOver.RunAsync(context, cancellationToken),
+            UpgradeStrategy.Reboot => RebootCutOver.RunAsync(context, cancellationToken),
+            _ => CutOverStep.RunAsync(context, cancellationToken),
+        },
         UpgradeStep.Probation => ProbationStep.RunAsync(context, cancellationToken),
         UpgradeStep.Commit => CommitStep.RunAsync(context, cancellationToken),
         UpgradeStep.RollBack => RollBackStep.RunAsync(context, cancellationToken),
@@ -164,6 +171,8 @@ internal static class StepRunner
             RpcException rpc when !atDeadline && rpc.StepErrorOf() is { } error => (GuestErrors.ToFailure(error.Reason, step), $"{error.Message} ({error.Reason})"),
             _ when superseded && atDeadline => (UpgradeFailure.Internal, $"{step} was given up: a newer command for guest {context.Command.Guest} came."),
             _ when atDeadline && context.Machine.Endpoint is null => (UpgradeFailure.MachineGone, $"The machine of guest {context.Command.Guest} ended during {step}. {StandbyConsole.Tail(context)}"),
+            OperationCanceledException { InnerException: not null } cancelled when step == UpgradeStep.CutOver && context.Command.Strategy != UpgradeStrategy.Twin
+                => (UpgradeFailure.NewKernelSilent, $"{overdue}. {cancelled.Message}"),
             OperationCanceledException { InnerException: not null } cancelled => (OfDeadline(step, guestAnswers || always), $"{overdue}. {cancelled.Message}"),
             _ when atDeadline => (OfDeadline(step, guestAnswers || always), guestAnswers ? $"{overdue}; its agent answers." : $"{overdue}; the agent of guest {context.Command.Guest} does not answer."),
             RpcException { StatusCode: StatusCode.Unauthenticated } => (UpgradeFailure.GuestAgentUnreachable, $"The agent of guest {context.Command.Guest} refuses the guest's token."),

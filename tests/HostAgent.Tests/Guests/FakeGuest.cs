@@ -51,6 +51,8 @@ internal sealed class FakeGuest : IAsyncDisposable
 
     public bool PreflightPasses { get; set; } = true;
 
+    public bool KexecPasses { get; set; } = true;
+
     public MachineEndpoint Endpoint { get; private set; } = null!;
 
     public static async Task<FakeGuest> StartAsync()
@@ -82,6 +84,14 @@ internal sealed class FakeGuest : IAsyncDisposable
         Status = new GuestStatus(Status) { KernelRelease = "6.12.0-b", BootId = "bbbbbbbb-0000-4000-8000-000000000000", TwinBooted = true, HasParent = true, CpusOnline = 1, MachineMemoryOwnedBytes = 512 };
         Status.Steps.Add(takeOver);
         Echo.BootId = Status.BootId;
+    }
+
+    /// <summary>Another kernel, booted by kexec or by firmware, answers from now on.</summary>
+    public void BootAnew(string bootId, string release)
+    {
+        Status = new GuestStatus(Status) { KernelRelease = release, BootId = bootId, TwinBooted = false, HasParent = false };
+        Status.Steps.Clear();
+        Echo.BootId = bootId;
     }
 
     public void Commit() => Status = new GuestStatus(Status) { HasParent = false, CpusOnline = Status.CpusPresent, MachineMemoryOwnedBytes = Status.MachineMemoryBytes };
@@ -122,10 +132,12 @@ internal sealed class FakeGuestService(FakeGuest guest) : Contracts.Guest.GuestA
         {
             Checks =
             {
-                new PreflightReport.Types.Check { Name = "cpus", Passed = guest.PreflightPasses, Message = "one CPU only" },
-                new PreflightReport.Types.Check { Name = "memory", Passed = guest.PreflightPasses, Message = "too little" },
-                new PreflightReport.Types.Check { Name = "module", Passed = true, Message = "loaded" },
+                new PreflightReport.Types.Check { Name = "cpus", Passed = guest.PreflightPasses, Message = "one CPU only", NeededFor = { Strategy.Twin } },
+                new PreflightReport.Types.Check { Name = "memory", Passed = guest.PreflightPasses, Message = "too little", NeededFor = { Strategy.Twin } },
+                new PreflightReport.Types.Check { Name = "kexec", Passed = guest.KexecPasses, Message = "disabled", NeededFor = { Strategy.Kexec } },
+                new PreflightReport.Types.Check { Name = "upgrade", Passed = true, Message = "none" },
             },
+            Chosen = request.Strategies.FirstOrDefault(s => s == Strategy.Twin ? guest.PreflightPasses : guest.KexecPasses),
         };
     }
 
@@ -141,7 +153,7 @@ internal sealed class FakeGuestService(FakeGuest guest) : Contracts.Guest.GuestA
             guest.LoadedBytes += part.Chunk.Length;
         }
 
-        return new StepResult();
+        return new StepResult { Facts = { ["signature"] = "unsigned" } };
     }
 
     public override Task<StepResult> Start(StepRequest request, ServerCallContext context) => StepAsync("Start", context);

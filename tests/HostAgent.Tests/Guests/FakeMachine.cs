@@ -5,11 +5,16 @@ namespace TwinKernel.Fleet.HostAgent.Tests.Guests;
 /// <summary>The machine of a <see cref="FakeGuest"/>.</summary>
 internal sealed class FakeMachine(FakeGuest guest, string directory) : IGuestMachine
 {
+    private FakeGuest _current = guest;
     private MachineEndpoint? _endpoint = guest.Endpoint;
 
     public string Name => "g1";
 
     public MachineEndpoint? Endpoint => _endpoint is { } e && !e.Gone.IsCancellationRequested ? e : null;
+
+    public string ServingImageDigest { get; set; } = "";
+
+    public bool OnTrial { get; set; }
 
     public IReadOnlyList<string> ConsoleLogs { get; } = [Path.Combine(directory, "console1.log"), Path.Combine(directory, "console2.log")];
 
@@ -17,25 +22,47 @@ internal sealed class FakeMachine(FakeGuest guest, string directory) : IGuestMac
 
     public List<string> Records { get; } = [];
 
-    /// <summary>What takes the machine's place when it is started again.</summary>
-    public FakeGuest? Next { get; set; }
+    /// <summary>What takes the machine's place each time it is started again.</summary>
+    public Queue<FakeGuest> Next { get; } = new();
 
     public Task<MachineEndpoint> WaitRunningAsync(CancellationToken cancellationToken)
     {
-        _endpoint = Endpoint ?? Next?.Endpoint ?? throw new InvalidOperationException("Nothing to start was given.");
-        return Task.FromResult(_endpoint);
+        if (Endpoint is null)
+        {
+            _current = Next.TryDequeue(out FakeGuest? next) ? next : throw new InvalidOperationException("Nothing to start was given.");
+            _endpoint = _current.Endpoint;
+        }
+
+        return Task.FromResult(_endpoint!);
     }
 
     public async Task<MachineEndpoint> RestartAsync(string why, CancellationToken cancellationToken)
     {
         Records.Add("restarted");
-        await guest.EndAsync();
+        OnTrial = false;
+        await _current.EndAsync();
         return await WaitRunningAsync(cancellationToken);
     }
 
-    public void RecordServing(string imageDigest) => Records.Add("serving " + imageDigest);
+    public async Task<MachineEndpoint> TryAsync(string imageDigest, string why, CancellationToken cancellationToken)
+    {
+        Records.Add("tried " + imageDigest);
+        MachineEndpoint endpoint = await RestartAsync(why, cancellationToken);
+        (ServingImageDigest, OnTrial) = (imageDigest, true);
+        return endpoint;
+    }
 
-    public void RecordCommitted(string imageDigest) => Records.Add("committed " + imageDigest);
+    public void RecordServing(string imageDigest)
+    {
+        Records.Add("serving " + imageDigest);
+        (ServingImageDigest, OnTrial) = (imageDigest, true);
+    }
+
+    public void RecordCommitted(string imageDigest)
+    {
+        Records.Add("committed " + imageDigest);
+        (ServingImageDigest, OnTrial) = (imageDigest, false);
+    }
 
     public void RecordRolledBack() => Records.Add("rolled back");
 }

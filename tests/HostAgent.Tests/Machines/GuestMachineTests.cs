@@ -129,6 +129,46 @@ public sealed class GuestMachineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_image_is_tried_once_and_stays_only_when_it_is_committed()
+    {
+        string a = TestImages.Store(Images).Find("a").Digest, b = TestImages.Write(Images, "b", 100);
+        await RunAsync(async (machine, first) =>
+        {
+            MachineEndpoint second = await machine.TryAsync(b, "test", default).WaitAsync(Patience);
+            second.Run.ShouldNotBe(first.Run);
+            (machine.ServingImageDigest, Record().ImageDigest, Record().NextImageDigest, machine.OnTrial).ShouldBe((b, a, null, true));
+
+            MachineEndpoint third = await KillAsync(machine, second);
+            (machine.ServingImageDigest, Record().ImageDigest, machine.OnTrial).ShouldBe((a, a, false), "a machine that died while it was tried is back on what it ran last");
+
+            MachineEndpoint fourth = await machine.TryAsync("sha256:" + new string('0', 64), "an image that is not there", default).WaitAsync(Patience);
+            (fourth.Run != third.Run, machine.ServingImageDigest, machine.OnTrial).ShouldBe((true, a, false));
+
+            MachineEndpoint fifth = await machine.TryAsync(b, "test", default).WaitAsync(Patience);
+            machine.RecordCommitted(b);
+            await KillAsync(machine, fifth);
+            (machine.ServingImageDigest, machine.OnTrial).ShouldBe((b, false));
+            return 0;
+        });
+    }
+
+    [Fact]
+    public async Task A_try_that_an_agent_died_in_is_made_by_the_next_one()
+    {
+        string a = TestImages.Store(Images).Find("a").Digest, b = TestImages.Write(Images, "b", 100);
+        MachineEndpoint first = await RunAsync((_, endpoint) => Task.FromResult(endpoint));
+        MachineRecord left = Record() with { NextImageDigest = b };
+        DurableFile.WriteJson(Files.Record, left);
+        left.Process!.Signal(ProcessIdentity.KillAtOnce);
+        await Eventually.Async(() => !left.Process.IsAlive());
+        await RunAsync((machine, endpoint) =>
+        {
+            (machine.ServingImageDigest, Record().ImageDigest, endpoint.Run == first.Run).ShouldBe((b, a, false));
+            return Task.FromResult(0);
+        });
+    }
+
+    [Fact]
     public async Task A_damaged_image_is_not_booted()
     {
         await File.AppendAllTextAsync(Path.Combine(Images, "a", "vmlinuz"), "x");

@@ -26,6 +26,19 @@ public sealed class OutageObserverTests
     }
 
     [Fact]
+    public async Task It_follows_a_service_to_another_port_and_the_silence_on_the_way_is_one_gap()
+    {
+        using EchoService first = new(), second = new();
+        using OutageObserver observer = new(first.Address, TimeSpan.FromMilliseconds(1));
+        (await observer.WaitAnsweredAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken)).ShouldBeTrue();
+        first.Dispose();
+        await UntilAsync(() => observer.Snapshot().OpenGap > TimeSpan.FromMilliseconds(200));
+        observer.Follow(second.Address);
+        await UntilAsync(() => observer.Snapshot().Kernels.Count == 2);
+        observer.Snapshot().LongestGap.ShouldBeGreaterThan(TimeSpan.FromMilliseconds(200));
+    }
+
+    [Fact]
     public async Task It_never_waits_for_an_answer()
     {
         // A port that nobody listens on refuses: the pace is kept all the same.

@@ -51,7 +51,7 @@ public sealed class UpgradePathTests : IAsyncLifetime
     {
         _bench.Guest.PreflightPasses = false;
         StepFailed failed = await _bench.FailAsync(UpgradeStep.Preflight);
-        (failed.Failure, failed.Reason).ShouldBe((UpgradeFailure.PreflightBlocked, "cpus: one CPU only; memory: too little"));
+        (failed.Failure, failed.Reason).ShouldBe((UpgradeFailure.PreflightBlocked, "cpus: one CPU only; memory: too little. Possible instead, with an outage of one boot: --strategy kexec"));
         failed.Guest!.BootId.ShouldBe(_bench.Guest.Status.BootId);
     }
 
@@ -72,6 +72,7 @@ public sealed class UpgradePathTests : IAsyncLifetime
     [InlineData(UpgradeStep.Reserve, "Reserve", "NOT_ENOUGH_MEMORY", UpgradeFailure.ReservationRefused)]
     [InlineData(UpgradeStep.Load, "Load", "DIGEST_MISMATCH", UpgradeFailure.ImageDigestMismatch)]
     [InlineData(UpgradeStep.Load, "Load", "IMAGE_INVALID", UpgradeFailure.ImageInvalid)]
+    [InlineData(UpgradeStep.Load, "Load", "SIGNATURE_REJECTED", UpgradeFailure.SignatureRejected)]
     [InlineData(UpgradeStep.Boot, "Start", "LAUNCH_TIMED_OUT", UpgradeFailure.LaunchTimedOut)]
     [InlineData(UpgradeStep.Boot, "Start", "STALE_EPOCH", UpgradeFailure.StaleEpoch)]
     [InlineData(UpgradeStep.Standby, "AwaitStandby", "STANDBY_SILENT", UpgradeFailure.StandbyKernelSilent)]
@@ -206,7 +207,7 @@ public sealed class UpgradePathTests : IAsyncLifetime
     public async Task A_machine_that_ended_fails_the_step_and_the_roll_back_starts_it_again()
     {
         await using FakeGuest next = await FakeGuest.StartAsync();
-        _bench.Machine.Next = next;
+        _bench.Machine.Next.Enqueue(next);
         await _bench.SucceedAsync(UpgradeStep.Preflight);
         _bench.Guest.Before = (call, cancelled) =>
         {
@@ -226,7 +227,7 @@ public sealed class UpgradePathTests : IAsyncLifetime
     public async Task An_upgrade_does_not_go_on_in_another_run_of_the_machine()
     {
         await using FakeGuest next = await FakeGuest.StartAsync();
-        _bench.Machine.Next = next;
+        _bench.Machine.Next.Enqueue(next);
         await _bench.SucceedAsync(UpgradeStep.Preflight);
         await _bench.Guest.EndAsync();
         await _bench.Machine.WaitRunningAsync(default);

@@ -6,7 +6,7 @@ using GuestStatus = TwinKernel.Fleet.Contracts.Guest.Status;
 
 namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
 
-/// <summary>Kernel B takes the last CPU and all memory. No undo after this: kernel A is gone.</summary>
+/// <summary>Kernel B takes the last CPU and all memory, and is what the machine starts on from now on. No undo after this.</summary>
 internal static class CommitStep
 {
     private static readonly TimeSpan LastAnswers = TimeSpan.FromMilliseconds(200);
@@ -16,7 +16,11 @@ internal static class CommitStep
         context.Observations.Begin(context.Command.UpgradeId, context.Endpoint);
         try
         {
-            await context.StepAsync((guest, options) => guest.Client.CommitAsync(context.Request, options).ResponseAsync, cancellationToken).ConfigureAwait(false);
+            // After kexec and reboot there is nothing left for kernel B to take.
+            if (context.Command.Strategy == UpgradeStrategy.Twin)
+            {
+                await context.StepAsync((guest, options) => guest.Client.CommitAsync(context.Request, options).ResponseAsync, cancellationToken).ConfigureAwait(false);
+            }
         }
         catch (RpcException)
         {
@@ -26,6 +30,11 @@ internal static class CommitStep
 
         GuestStatus status = await RecordAsync(context, cancellationToken).ConfigureAwait(false);
         List<string> missing = [];
+        if (!NewBoot.IsKernelB(context, status))
+        {
+            missing.Add($"the kernel that answers, {status.KernelRelease}, is another one");
+        }
+
         if (status.HasParent)
         {
             missing.Add("kernel A is still there");
@@ -55,7 +64,7 @@ internal static class CommitStep
     {
         GuestStatus status = await context.CallAsync((guest, _) => guest.StatusAsync(TimeSpan.FromSeconds(2), cancellationToken), cancellationToken).ConfigureAwait(false);
         context.Observed = status;
-        if (status is { TwinBooted: true, HasParent: false } && status.BootId != context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA))
+        if (!status.HasParent && NewBoot.IsKernelB(context, status))
         {
             context.Machine.RecordCommitted(context.Command.ImageDigest);
         }

@@ -23,7 +23,8 @@ internal static class LoadStep
 
         using (context.Timings.Measure("load.stream"))
         {
-            await context.StepAsync((guest, options) => StreamAsync(context, image, guest, options), cancellationToken).ConfigureAwait(false);
+            StepResult result = await context.StepAsync((guest, options) => StreamAsync(context, image, guest, options), cancellationToken).ConfigureAwait(false);
+            context.Signature = result.Facts.TryGetValue("signature", out string? signature) ? signature : null;
         }
     }
 
@@ -38,6 +39,7 @@ internal static class LoadStep
             Kernel = ToPart(image.Manifest.Kernel),
             Initrd = ToPart(image.Manifest.Initrd),
             CommandLine = image.Manifest.CommandLine,
+            RequireSignature = context.Command.RequireSignature,
         };
         try
         {

@@ -7,7 +7,7 @@ using GuestStatus = TwinKernel.Fleet.Contracts.Guest.Status;
 
 namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
 
-/// <summary>Watches kernel B serve for a settling time, from outside and by its agent, while kernel A is parked but whole.</summary>
+/// <summary>Watches kernel B serve for a settling time, from outside and by its agent, while there is a way back to kernel A.</summary>
 internal static class ProbationStep
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
@@ -17,7 +17,6 @@ internal static class ProbationStep
     {
         MachineEndpoint endpoint = context.Endpoint;
         OutageObserver observer = context.Observations.Begin(context.Command.UpgradeId, endpoint);
-        string? bootIdOfA = context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA);
         if (!await observer.WaitAnsweredAsync(context.Options.ProbationMaxGap, cancellationToken).ConfigureAwait(false))
         {
             throw Failed(context, $"the guest's service answers no probe ({context.Options.ProbationMaxGap})");
@@ -31,7 +30,7 @@ internal static class ProbationStep
             {
                 asked = observer.Elapsed;
                 context.Observed = await AskAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
-                if (!context.Observed.TwinBooted || context.Observed.BootId == bootIdOfA)
+                if (!NewBoot.IsKernelB(context, context.Observed))
                 {
                     throw Failed(context, $"kernel {context.Observed.KernelRelease} answers, boot id {context.Observed.BootId}, which is not kernel B");
                 }

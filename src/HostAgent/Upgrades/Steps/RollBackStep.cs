@@ -11,7 +11,8 @@ namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
 /// <summary>
 /// Brings the guest back to kernel A, whoever answers now, and succeeds only when A serves with all its CPUs. A machine
 /// that has ended is started on A's image. One in which neither the agent nor the service answers any more is
-/// started again too: nothing that runs in it can be lost to anyone.
+/// started again too: nothing that runs in it can be lost to anyone. So is one in which kernel A has ended, by kexec or reboot, and
+/// kernel B is only tried: A's image is all that is left of A. Within one attempt the machine is started again once.
 /// </summary>
 internal static class RollBackStep
 {
@@ -22,7 +23,7 @@ internal static class RollBackStep
     {
         TimeSpan patience = Min(context.Command.Deadline / 2, TimeSpan.FromSeconds(15));
         long lastAnswer = context.Time.GetTimestamp();
-        bool rolledBack = false;
+        bool rolledBack = false, restarted = false;
         string lastSeen = "nobody answered";
         while (true)
         {
@@ -38,6 +39,13 @@ internal static class RollBackStep
                 GuestStatus status = await GuestConnection.AskStatusAsync(endpoint, TimeSpan.FromSeconds(2), cancellationToken).ConfigureAwait(false);
                 lastAnswer = context.Time.GetTimestamp();
                 context.Observed = status;
+                if (IsTried(context) && !restarted && status.BootId != context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA))
+                {
+                    await RestartAsync(context, $"kernel {status.KernelRelease} was only tried", cancellationToken).ConfigureAwait(false);
+                    (restarted, rolledBack, lastAnswer) = (true, false, context.Time.GetTimestamp());
+                    continue;
+                }
+
                 if (IsCommitted(context, status))
                 {
                     throw new StepException(UpgradeFailure.RollBackFailed, $"Kernel B ({status.KernelRelease}) has committed: kernel A is gone, and there is no way back.");
@@ -67,15 +75,23 @@ internal static class RollBackStep
                 lastSeen = $"the guest says {error.Reason}: {error.Message}";
             }
 
-            if (context.Time.GetElapsedTime(lastAnswer) > patience && !endpoint.Gone.IsCancellationRequested)
+            if (!restarted && context.Time.GetElapsedTime(lastAnswer) > patience && !endpoint.Gone.IsCancellationRequested)
             {
-                await RestartIfSilentAsync(context, endpoint, lastSeen, cancellationToken).ConfigureAwait(false);
+                if (IsTried(context) || !await ServesAsync(endpoint, cancellationToken).ConfigureAwait(false))
+                {
+                    await RestartAsync(context, lastSeen, cancellationToken).ConfigureAwait(false);
+                    restarted = true;
+                }
+
                 lastAnswer = context.Time.GetTimestamp();
             }
 
             await WaitAsync(context, lastSeen, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Kernel A has ended, or is about to, and what took its place may not stay.</summary>
+    private static bool IsTried(StepContext context) => context.Command.Strategy != UpgradeStrategy.Twin && context.Machine.OnTrial;
 
     private static bool IsWhole(GuestStatus status) =>
         !status.HasParent && status.Instances.Count == 0 && status.CpusOnline == status.CpusPresent;
@@ -113,14 +129,16 @@ internal static class RollBackStep
     }
 
     /// <summary>The workload comes first: while its service answers, a silent agent is no reason to end the machine.</summary>
-    private static async Task RestartIfSilentAsync(StepContext context, MachineEndpoint endpoint, string lastSeen, CancellationToken cancellationToken)
+    private static async Task<bool> ServesAsync(MachineEndpoint endpoint, CancellationToken cancellationToken)
     {
         using OutageObserver probe = new(endpoint.Service, TimeSpan.FromMilliseconds(20));
-        if (!await probe.WaitAnsweredAsync(TimeSpan.FromSeconds(2), cancellationToken).ConfigureAwait(false))
-        {
-            context.Progress($"neither the agent nor the service answers ({lastSeen}); starting the machine again on kernel A's image");
-            await context.Machine.RestartAsync($"roll back of upgrade {context.Command.UpgradeId}: {lastSeen}", cancellationToken).ConfigureAwait(false);
-        }
+        return await probe.WaitAnsweredAsync(TimeSpan.FromSeconds(2), cancellationToken).ConfigureAwait(false);
+    }
+
+    private static Task RestartAsync(StepContext context, string why, CancellationToken cancellationToken)
+    {
+        context.Progress($"{why}; starting the machine again on kernel A's image");
+        return context.Machine.RestartAsync($"roll back of upgrade {context.Command.UpgradeId}: {why}", cancellationToken);
     }
 
     private static async Task WaitAsync(StepContext context, string lastSeen, CancellationToken cancellationToken)
