@@ -9,6 +9,7 @@ using Microsoft.Extensions.Logging;
 using TwinKernel.Fleet.GuestAgent;
 using TwinKernel.Fleet.GuestAgent.Handover;
 using TwinKernel.Fleet.GuestAgent.Journal;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
@@ -50,13 +51,14 @@ builder.Services
     .AddSingleton(TimeProvider.System)
     .AddSingleton<INetworkStack>(stack)
     .AddSingleton(provider => AgentStartup.OpenDevice(options, files, provider.GetRequiredService<ILogger<AgentStartup>>()))
-    .AddSingleton<CpuSwitch>().AddSingleton<MemoryBlocks>()
+    .AddSingleton<CpuSwitch>().AddSingleton<MemoryBlocks>().AddSingleton<IKexec, KexecCalls>().AddSingleton<KexecImage>()
     .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>().AddSingleton<InspectionReader>()
     .AddSingleton<UpgradeJournal>()
     .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<QuietConsole>().AddSingleton<ContactWatchdog>().AddSingleton<Standby>()
     .AddSingleton<StepRunner>().AddSingleton<GiveBack>()
     .AddSingleton<Preflight>().AddSingleton<Reserve>().AddSingleton<Load>().AddSingleton<Start>().AddSingleton<AwaitStandby>()
-    .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>().AddSingleton<Steps>()
+    .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>()
+    .AddSingleton<KexecLoad>().AddSingleton<KexecCutOver>().AddSingleton<Steps>()
     .AddSingleton<AgentStartup>().AddSingleton<GuestAgentService>();
 
 WebApplication application = builder.Build();

@@ -10,7 +10,7 @@ using Wire = TwinKernel.Fleet.Contracts.Guest;
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
 /// <summary>Receives the image, plans the boot and writes it into the slot. Nothing is written before digests and plan are right.</summary>
-public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files)
+public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, KexecImage kexec)
 {
     /// <param name="nextChunk">The next bytes as they arrive; null at the end.</param>
     public void Run(StepContext context, Wire.LoadHeader header, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
@@ -30,16 +30,13 @@ public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, Kerne
 
     private BootPlan PlanBoot(StepContext context, Wire.LoadHeader header, ClaimedSlot slot, uint cpu, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
     {
-        ImageReceiver receiver = new(header, slot.Bytes);
-        context.Measure("receive", () =>
+        ImageReceiver receiver = ImageReceiver.Receive(context, header, slot.Bytes, nextChunk);
+        string signature = context.Facts["signature"] = context.Measure("signature", () => kexec.Ask(receiver.Kernel.Span));
+        if (kexec.Requires(header.RequireSignature) && signature != KexecImage.Valid)
         {
-            while (nextChunk(context.Cancellation) is { } chunk)
-            {
-                receiver.Append(chunk.Span);
-            }
+            throw KexecLoad.SignatureRejected(signature);
+        }
 
-            receiver.Complete();
-        });
         return context.Measure("plan", () =>
         {
             MachineView machine = device.Query();

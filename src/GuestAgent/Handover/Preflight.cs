@@ -2,11 +2,16 @@ using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Services;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
 /// <summary>One answer of the preflight.</summary>
-public sealed record PreflightCheck(string Name, bool Passed, string Message);
+public sealed record PreflightCheck(string Name, bool Passed, string Message)
+{
+    /// <summary>What is impossible when it has not passed.</summary>
+    public IReadOnlyList<Wire.Strategy> NeededFor { get; init; } = [Wire.Strategy.Twin];
+}
 
 /// <summary>What the preflight holds the guest against.</summary>
 /// <param name="UpgradeId">The upgrade that asks.</param>
@@ -16,12 +21,20 @@ public sealed record PreflightCheck(string Name, bool Passed, string Message);
 public readonly record struct PreflightQuestion(string UpgradeId, ulong SlotBytes, ulong KernelBytes, ulong InitrdBytes);
 
 /// <summary>Asks whether this guest can be upgraded. Touches nothing; every check is made, whatever the others say.</summary>
-public sealed class Preflight(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network)
+public sealed class Preflight(
+    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, KexecImage kexec)
 {
     private const ulong MiB = 1ul << 20;
+    private static readonly Wire.Strategy[] Every = [Wire.Strategy.Twin, Wire.Strategy.Kexec];
+    private static readonly Wire.Strategy[] KexecOnly = [Wire.Strategy.Kexec];
 
     /// <summary>Memory that kernel A needs beside the slot and the image's copies, so that taking the slot does not starve the workload.</summary>
     private const ulong MemoryReserve = 96 * MiB;
+
+    /// <summary>The first of the strategies that no failed check makes impossible; unspecified: none.</summary>
+    /// <param name="wanted">The preferred one first; none: a twin.</param>
+    public static Wire.Strategy Choose(IReadOnlyList<PreflightCheck> checks, IReadOnlyList<Wire.Strategy> wanted) =>
+        (wanted.Count == 0 ? [Wire.Strategy.Twin] : wanted).FirstOrDefault(strategy => checks.All(check => check.Passed || !check.NeededFor.Contains(strategy)));
 
     public IReadOnlyList<PreflightCheck> Run(PreflightQuestion question)
     {
@@ -33,7 +46,13 @@ public sealed class Preflight(ITwinKernelDevice device, UpgradeJournal journal, 
                 ? (true, $"ABI version {machine.AbiVersion}")
                 : (false, $"the module speaks ABI version {machine.AbiVersion}, this agent {Abi.Version}: install module and agent of one release");
         });
-        List<PreflightCheck> checks = [module, Answer("upgrade", () => OtherUpgrade(question.UpgradeId))];
+        List<PreflightCheck> checks =
+        [
+            module,
+            Answer("upgrade", () => OtherUpgrade(question.UpgradeId, machine)) with { NeededFor = Every },
+            Answer("kexec", () => Kexec(machine)) with { NeededFor = KexecOnly },
+            Answer("kexec-memory", () => KexecMemory(question)) with { NeededFor = KexecOnly },
+        ];
         checks.Add(Answer("cpus", CpuCount));
         checks.Add(Answer("lockdown", Lockdown));
         checks.Add(Answer("memory", () => MovableMemory(question)));
@@ -50,16 +69,35 @@ public sealed class Preflight(ITwinKernelDevice device, UpgradeJournal journal, 
                 : "no memory mapped PCI configuration space is known: use a machine with PCI Express (q35)"));
             checks.Add(new PreflightCheck("parent", !seen.HasParent, seen.HasParent
                 ? "the upgrade that booted this kernel has not been committed: commit it or roll it back"
-                : "this kernel owns the machine"));
+                : "this kernel owns the machine") with
+            { NeededFor = Every });
         }
 
         return checks;
     }
 
-    private (bool, string) OtherUpgrade(string upgradeId) => journal.Current switch
+    private (bool, string) Kexec(MachineView? machine) => (kexec.IsLoaded, machine) switch
+    {
+        (null, _) => (false, "this kernel has no kexec"),
+        (true, _) => (false, "an image is loaded for kexec already: unload it (kexec -u)"),
+        _ when files.TryRead("/proc/sys/kernel/kexec_load_disabled") == "1" => (false, "kexec is disabled until the next boot (kernel.kexec_load_disabled)"),
+        (_, { TwinBooted: true }) => (false, "this kernel was booted beside another one, from tables that describe that boot only: upgrade it by a twin or a reboot"),
+        _ => (true, "nothing is loaded"),
+    };
+
+    /// <summary>The image lies in memory as it was received, as files and as the kernel keeps it.</summary>
+    private (bool, string) KexecMemory(PreflightQuestion question)
+    {
+        ulong needed = ((question.KernelBytes + question.InitrdBytes) * 4) + (64 * MiB);
+        ulong available = MemoryInfo.Read(files, "MemAvailable");
+        string figures = $"{available / MiB} MiB available, {needed / MiB} MiB needed";
+        return (available >= needed, available >= needed ? figures : $"{figures}: free memory or give the guest more");
+    }
+
+    private (bool, string) OtherUpgrade(string upgradeId, MachineView? machine) => journal.Current switch
     {
         { Active: true } other when other.UpgradeId != upgradeId => (false, $"upgrade {other.UpgradeId} is active here: commit it or roll it back"),
-        _ when device.Instances().Count > 0 && journal.Current is not { Active: true } => (false, "an instance runs that no known upgrade has started: roll back"),
+        _ when machine is not null && device.Instances().Count > 0 && journal.Current is not { Active: true } => (false, "an instance runs that no known upgrade has started: roll back"),
         _ => (true, "no other upgrade is active"),
     };
 
@@ -68,7 +106,7 @@ public sealed class Preflight(ITwinKernelDevice device, UpgradeJournal journal, 
         IReadOnlyList<uint> online = cpus.Online();
         return online.Count >= 2 || (journal.Current?.Cpus.Count ?? 0) > 0
             ? (true, $"{online.Count} online")
-            : (false, "one CPU is online, and a single-CPU guest cannot twin: give it a second one, or upgrade it by a reboot");
+            : (false, "one CPU is online, and a single-CPU guest cannot twin: give it a second one, or upgrade it by kexec or by a reboot");
     }
 
     private (bool, string) Lockdown()

@@ -33,6 +33,8 @@ internal static class Reasons
     public const string Device = "DEVICE";
     public const string CpuOfflineFailed = "CPU_OFFLINE_FAILED";
     public const string CutOverReturned = "CUT_OVER_RETURNED";
+    public const string SignatureRejected = "SIGNATURE_REJECTED";
+    public const string KexecRefused = "KEXEC_REFUSED";
     public const string Cancelled = "CANCELLED";
     public const string Internal = "INTERNAL";
 }

@@ -229,7 +229,12 @@ public sealed partial class StepRunner(UpgradeJournal journal, ILogger<StepRunne
                 : Wrong(step, $"upgrade {current.UpgradeId} has been {(current.Succeeded(Wire.Step.Commit) ? "committed" : "rolled back")}");
         }
 
-        if (StepOrder.Before(step) is { } before && !current.Succeeded(before))
+        if (!StepOrder.Has(current.Strategy, step))
+        {
+            throw Wrong(step, $"upgrade {current.UpgradeId} goes by {current.Strategy.ToString().ToLowerInvariant()}, which has no such step");
+        }
+
+        if (StepOrder.Before(current.Strategy, step) is { } before && !current.Succeeded(before))
         {
             throw Wrong(step, $"{StepOrder.Word(before)} has not succeeded in this kernel");
         }

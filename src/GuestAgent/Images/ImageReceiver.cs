@@ -27,7 +27,7 @@ public sealed class ImageReceiver
 
         if (problems.Count == 0 && (header.Kernel.Bytes > limit || header.Initrd.Bytes > limit || header.Kernel.Bytes + header.Initrd.Bytes > limit))
         {
-            problems.Add($"kernel ({header.Kernel.Bytes} bytes) and initrd ({header.Initrd.Bytes} bytes) do not fit into the slot of {limit} bytes");
+            problems.Add($"kernel ({header.Kernel.Bytes} bytes) and initrd ({header.Initrd.Bytes} bytes) do not fit into {limit} bytes");
         }
 
         if (problems.Count > 0)
@@ -38,6 +38,27 @@ public sealed class ImageReceiver
         _header = header;
         _kernelBytes = (int)header.Kernel.Bytes;
         _bytes = GC.AllocateUninitializedArray<byte>(_kernelBytes + (int)header.Initrd.Bytes);
+    }
+
+    /// <summary>Takes a whole image.</summary>
+    /// <param name="context">The step, in which this is the part <c>receive</c>.</param>
+    /// <param name="header">What is promised.</param>
+    /// <param name="limit">Bytes that kernel and initrd may have together.</param>
+    /// <param name="nextChunk">The next bytes as they arrive; null at the end.</param>
+    /// <exception cref="StepFailure">The header is refused, or the bytes are not those it promises.</exception>
+    public static ImageReceiver Receive(StepContext context, Wire.LoadHeader header, ulong limit, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
+    {
+        ImageReceiver receiver = new(header, limit);
+        context.Measure("receive", () =>
+        {
+            while (nextChunk(context.Cancellation) is { } chunk)
+            {
+                receiver.Append(chunk.Span);
+            }
+
+            receiver.Complete();
+        });
+        return receiver;
     }
 
     public ReadOnlyMemory<byte> Kernel => _bytes.AsMemory(0, _kernelBytes);
@@ -100,5 +121,5 @@ public sealed class ImageReceiver
     }
 
     private static StepFailure Mismatch(string what) =>
-        new(StatusCode.InvalidArgument, Reasons.DigestMismatch, $"The image is refused and the slot left unwritten: {what}.");
+        new(StatusCode.InvalidArgument, Reasons.DigestMismatch, $"The image is refused, and nothing was written: {what}.");
 }

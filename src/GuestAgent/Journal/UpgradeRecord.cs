@@ -23,6 +23,9 @@ public sealed record UpgradeRecord
 
     public bool Succeeded(Wire.Step step) => Find(step)?.State == Wire.StepState.Succeeded;
 
+    /// <summary>How the upgrade goes about it, as its preflight recorded it.</summary>
+    public Wire.Strategy Strategy => Find(Wire.Step.Preflight)?.Facts.GetValueOrDefault("strategy") == nameof(Wire.Strategy.Kexec) ? Wire.Strategy.Kexec : Wire.Strategy.Twin;
+
     /// <summary>Committed or rolled back: nothing of it is left to do or to undo.</summary>
     public bool Closed => Succeeded(Wire.Step.Commit) || Succeeded(Wire.Step.RollBack);
 

@@ -1,6 +1,6 @@
 namespace TwinKernel.Fleet.GuestAgent.KernelDevice;
 
-/// <summary>The errnos that the module's contract names, with Linux's numbers for x86-64.</summary>
+/// <summary>The errnos that the module's contract and the kernel's answers to kexec name, with Linux's numbers for x86-64.</summary>
 public enum Errno
 {
     None = 0,
@@ -10,6 +10,7 @@ public enum Errno
     EIO = 5,
     ENXIO = 6,
     E2BIG = 7,
+    ENOEXEC = 8,
     EAGAIN = 11,
     ENOMEM = 12,
     EFAULT = 14,
@@ -19,8 +20,15 @@ public enum Errno
     EINVAL = 22,
     ENOTTY = 25,
     ENOSPC = 28,
+    ENOSYS = 38,
+    ENODATA = 61,
+    ENOPKG = 65,
     EPROTO = 71,
+    EBADMSG = 74,
+    ELIBBAD = 80,
     EMSGSIZE = 90,
     EOPNOTSUPP = 95,
     ETIMEDOUT = 110,
+    ENOKEY = 126,
+    EKEYREJECTED = 129,
 }

@@ -11,7 +11,11 @@ internal static partial class Libc
     public const int CloseOnExec = 0x80000;
     public const int ProtectReadWrite = 3;
     public const int MapShared = 1;
+    public const int NonBlocking = 0x800;
+    public const int SeekEnd = 2;
     public const int FinitModule = 313;
+    public const int KexecFileLoad = 320;
+    public const int RebootKexec = 0x45584543;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial int Open(string path, int flags);
@@ -21,6 +25,21 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static unsafe partial nint Write(int descriptor, byte* bytes, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    public static unsafe partial nint Read(int descriptor, byte* bytes, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    public static partial long Seek(int descriptor, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "sync")]
+    public static partial void Sync();
+
+    [LibraryImport("libc", EntryPoint = "reboot", SetLastError = true)]
+    public static partial int Reboot(int command);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    public static unsafe partial nint LoadKexec(nint number, nint kernel, nint initrd, nuint commandLineBytes, byte* commandLine, nuint flags);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     public static partial int Fsync(int descriptor);

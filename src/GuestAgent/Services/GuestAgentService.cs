@@ -9,10 +9,12 @@ namespace TwinKernel.Fleet.GuestAgent.Services;
 
 /// <summary>The steps an upgrade consists of, one object each.</summary>
 internal sealed record Steps(
-    Preflight Preflight, Reserve Reserve, Load Load, Start Start, AwaitStandby AwaitStandby, Transfer Transfer, CutOver CutOver, Commit Commit, RollBack RollBack);
+    Preflight Preflight, Reserve Reserve, Load Load, Start Start, AwaitStandby AwaitStandby, Transfer Transfer, CutOver CutOver, Commit Commit, RollBack RollBack,
+    KexecLoad KexecLoad, KexecCutOver KexecCutOver);
 
 /// <summary>gRPC in, steps out: no decision is made here but which status an exception becomes.</summary>
-internal sealed class GuestAgentService(StatusReader status, InspectionReader inspection, StepRunner runner, Steps steps, Standby standby, KernelIdentity identity, TimeProvider time)
+internal sealed class GuestAgentService(
+    StatusReader status, InspectionReader inspection, StepRunner runner, Steps steps, UpgradeJournal journal, Standby standby, KernelIdentity identity, TimeProvider time)
     : Wire.GuestAgent.GuestAgentBase
 {
     /// <summary>Kept back from a caller's deadline, so that the answer with its reason arrives before it.</summary>
@@ -28,18 +30,22 @@ internal sealed class GuestAgentService(StatusReader status, InspectionReader in
         PreflightQuestion question = new(request.UpgradeId, request.SlotBytes, request.KernelBytes, request.InitrdBytes);
         IReadOnlyList<PreflightCheck>? checks = null;
         IReadOnlyList<StepTiming> timings = [];
+        Wire.Strategy chosen = Wire.Strategy.Unspecified;
         try
         {
             StepOutcome outcome = await runner.RunAsync(Wire.Step.Preflight, request.UpgradeId, request.Epoch, step =>
             {
                 checks = steps.Preflight.Run(question);
-                string[] failed = [.. checks.Where(check => !check.Passed).Select(check => $"{check.Name}: {check.Message}")];
-                if (failed.Length > 0)
+                Wire.Strategy possible = Handover.Preflight.Choose(checks, request.Strategies);
+                step.Facts["strategy"] = $"{possible}";
+                if (possible == Wire.Strategy.Unspecified)
                 {
+                    string[] failed = [.. checks.Where(check => !check.Passed).Select(check => $"{check.Name}: {check.Message}")];
                     throw new StepFailure(StatusCode.FailedPrecondition, Reasons.PreflightBlocked, string.Join("; ", failed));
                 }
             }, context.CancellationToken);
             timings = outcome.Entry.Timings;
+            chosen = journal.Current!.Strategy;
         }
         catch (StepFailure failure) when (failure.Reason is Reasons.PreflightBlocked or Reasons.WrongStep && failure.Code == StatusCode.FailedPrecondition)
         {
@@ -53,7 +59,14 @@ internal sealed class GuestAgentService(StatusReader status, InspectionReader in
         checks ??= steps.Preflight.Run(question);
         return new Wire.PreflightReport
         {
-            Checks = { checks.Select(check => new Wire.PreflightReport.Types.Check { Name = check.Name, Passed = check.Passed, Message = check.Message }) },
+            Checks =
+            {
+                checks.Select(check => new Wire.PreflightReport.Types.Check
+                {
+                    Name = check.Name, Passed = check.Passed, Message = check.Message, NeededFor = { check.NeededFor },
+                }),
+            },
+            Chosen = chosen,
             Timings = { timings.Select(identity.OnThisClock) },
         };
     }
@@ -69,7 +82,17 @@ internal sealed class GuestAgentService(StatusReader status, InspectionReader in
         }
 
         return await RunAsync(Wire.Step.Load, header.UpgradeId, header.Epoch, context,
-            step => steps.Load.Run(step, header, cancellation => NextChunk(requests, cancellation)), endsWithCaller: true);
+            step =>
+            {
+                if (ByKexec)
+                {
+                    steps.KexecLoad.Run(step, header, cancellation => NextChunk(requests, cancellation));
+                }
+                else
+                {
+                    steps.Load.Run(step, header, cancellation => NextChunk(requests, cancellation));
+                }
+            }, endsWithCaller: true);
     }
 
     public override Task<Wire.StepResult> Start(Wire.StepRequest request, ServerCallContext context) =>
@@ -88,6 +111,12 @@ internal sealed class GuestAgentService(StatusReader status, InspectionReader in
     {
         uint patience = request.PatienceMs == 0 ? Handover.CutOver.DefaultPatienceMs : request.PatienceMs;
         Task delivered = AnswerDelivery.Of(context.GetHttpContext());
+        if (ByKexec)
+        {
+            return RunAsync(Wire.Step.CutOver, request.UpgradeId, request.Epoch, context, steps.KexecCutOver.Prepare,
+                after: step => BehindAnswer(delivered, "kexec", () => steps.KexecCutOver.Jump(step)));
+        }
+
         return RunAsync(Wire.Step.CutOver, request.UpgradeId, request.Epoch, context, step => steps.CutOver.Prepare(step, patience),
             after: step => BehindAnswer(delivered, "park", () => steps.CutOver.Park(step, patience)));
     }
@@ -107,6 +136,8 @@ internal sealed class GuestAgentService(StatusReader status, InspectionReader in
             }
         });
     }
+
+    private bool ByKexec => journal.Current?.Strategy == Wire.Strategy.Kexec;
 
     private static ReadOnlyMemory<byte>? NextChunk(IAsyncStreamReader<Wire.LoadRequest> requests, CancellationToken cancellation)
     {

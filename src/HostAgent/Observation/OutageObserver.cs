@@ -25,7 +25,7 @@ internal sealed class OutageObserver : IDisposable
     private readonly long _nonce = BinaryPrimitives.ReadInt64BigEndian(RandomNumberGenerator.GetBytes(8));
     private readonly Thread _sender;
     private readonly Thread _receiver;
-    private IPEndPoint _service;
+    private volatile SocketAddress _service;
     private volatile bool _ended;
 
     /// <summary>Starts to ask.</summary>
@@ -34,9 +34,9 @@ internal sealed class OutageObserver : IDisposable
     public OutageObserver(IPEndPoint service, TimeSpan interval)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(interval, TimeSpan.FromMicroseconds(100));
-        (Interval, _service) = (interval, service);
+        (Interval, _service) = (interval, service.Serialize());
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 100, ReceiveBufferSize = 1 << 20 };
-        _socket.Connect(service);
+        _socket.Bind(new IPEndPoint(IPAddress.Any, 0));
         _sender = new Thread(Send) { IsBackground = true, Name = "outage probe send" };
         _receiver = new Thread(Receive) { IsBackground = true, Name = "outage probe receive" };
         _receiver.Start();
@@ -46,17 +46,7 @@ internal sealed class OutageObserver : IDisposable
     public TimeSpan Interval { get; }
 
     /// <summary>Asks there from now on; a gap goes on across the change.</summary>
-    public void Follow(IPEndPoint service)
-    {
-        lock (_lock)
-        {
-            if (!service.Equals(_service))
-            {
-                _service = service;
-                _socket.Connect(service);
-            }
-        }
-    }
+    public void Follow(IPEndPoint service) => _service = service.Serialize();
 
     /// <summary>Since the start; the clock of every time in a snapshot.</summary>
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);
@@ -117,11 +107,11 @@ internal sealed class OutageObserver : IDisposable
             BinaryPrimitives.WriteInt64BigEndian(request[8..], probe);
             try
             {
-                _socket.Send(request);
+                _socket.SendTo(request, SocketFlags.None, _service);
             }
             catch (SocketException)
             {
-                // Refused: nobody listens. That is an answer that did not come, nothing more.
+                // Nobody listens. That is an answer that did not come, nothing more.
             }
         }
     }

@@ -38,6 +38,7 @@ public sealed class FakeGuest : KernelFiles, IDisposable
         guest.Put("/proc/mounts", "rootfs / rootfs rw 0 0\nrun /run tmpfs rw 0 0\n");
         guest.Put("/proc/sys/kernel/random/boot_id", "11111111-2222-3333-4444-555555555555\n");
         guest.Put("/proc/sys/kernel/osrelease", "6.1.0-test\n");
+        guest.Put("/sys/kernel/kexec_loaded", "0\n");
         guest.Put("/sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
         guest.Put("/sys/devices/system/cpu/present", $"0-{cpus - 1}\n");
         guest.Put("/sys/devices/system/cpu/online", $"0-{cpus - 1}\n");

@@ -15,12 +15,15 @@ internal sealed class Scenario : IDisposable
     {
         Guest = FakeGuest.Create(cpus, blocks);
         Device = new FakeDevice(Guest);
+        Kexec = new FakeKexec(Guest);
         Restart();
     }
 
     public FakeGuest Guest { get; }
 
     public FakeDevice Device { get; }
+
+    public FakeKexec Kexec { get; }
 
     public RecordingStack Stack { get; } = new();
 
@@ -71,16 +74,19 @@ internal sealed class Scenario : IDisposable
         TwinInstances instances = new(Device, Journal);
         TwinLink link = new(Device, TimeProvider.System);
         GiveBack giveBack = new(Device, Journal, Guest, memory, cpus);
+        KexecImage image = new(Kexec, Guest);
         Steps = new Steps(
-            new Preflight(Device, Journal, Guest, memory, cpus, Network),
+            new Preflight(Device, Journal, Guest, memory, cpus, Network, image),
             new Reserve(Device, Journal, Guest, memory, cpus, giveBack),
-            new Load(Device, Journal, Guest),
+            new Load(Device, Journal, Guest, image),
             new Start(Device, Journal),
             new AwaitStandby(instances, TimeProvider.System),
             new Transfer(Device, Journal, Guest, memory, cpus, Network, instances, link),
             new CutOver(Device, Network, Token, instances, link, giveBack, Runner, NullLogger<CutOver>.Instance),
             new Commit(Device, memory, cpus),
-            new RollBack(Device, Journal, giveBack));
+            new RollBack(Device, Journal, giveBack, image),
+            new KexecLoad(image, Guest),
+            new KexecCutOver(Kexec, image, Runner));
         Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
         Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, new QuietConsole(Guest), Token, Runner, Watchdog, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, new KernelIdentity(Guest));

@@ -30,7 +30,7 @@ internal static class CommitStep
 
         GuestStatus status = await RecordAsync(context, cancellationToken).ConfigureAwait(false);
         List<string> missing = [];
-        if (!NewBoot.IsKernelB(context, status))
+        if (context.Command.Strategy != UpgradeStrategy.Twin && !NewBoot.IsKernelB(context, status))
         {
             missing.Add($"the kernel that answers, {status.KernelRelease}, is another one");
         }

@@ -54,6 +54,18 @@ internal static class NewBoot
     /// <param name="lookAtA">Told what A says as long as it is A that answers; throws when that ends the step.</param>
     public static async Task WaitAsync(StepContext context, MachineEndpoint endpoint, Action<GuestStatus> lookAtA, CancellationToken cancellationToken)
     {
+        try
+        {
+            await PollAsync(context, endpoint, lookAtA, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (cancellationToken.IsCancellationRequested && e is RpcException or OperationCanceledException)
+        {
+            throw new OperationCanceledException($"The new kernel's agent did not answer; {Tail(context)}.", e, cancellationToken);
+        }
+    }
+
+    private static async Task PollAsync(StepContext context, MachineEndpoint endpoint, Action<GuestStatus> lookAtA, CancellationToken cancellationToken)
+    {
         string? bootIdOfA = context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA);
         string release = context.Images.Find(context.Command.ImageDigest).Manifest.KernelRelease;
         while (true)
@@ -82,14 +94,7 @@ internal static class NewBoot
                 lookAtA(status);
             }
 
-            try
-            {
-                await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException e)
-            {
-                throw new OperationCanceledException($"The new kernel's agent did not answer; {Tail(context)}.", e, cancellationToken);
-            }
+            await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -99,7 +104,7 @@ internal static class NewBoot
         {
             return await GuestConnection.AskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false);
         }
-        catch (RpcException e) when (e.IsTransport() && !cancellationToken.IsCancellationRequested)
+        catch (RpcException e) when ((e.IsTransport() || e.StatusCode == StatusCode.Unauthenticated) && !cancellationToken.IsCancellationRequested)
         {
             return null;
         }
