@@ -43,6 +43,8 @@ internal static class Some
         upgrade.Finished = Timestamp.FromDateTimeOffset(Begin.AddSeconds(34.25));
         upgrade.KernelReleaseAfter = "6.12.117+deb12-cloud-amd64";
         upgrade.BootIdAfter = BootB;
+        upgrade.Strategy = "Twin";
+        upgrade.Signature = "valid";
         upgrade.CpusOnlineAfter = 4;
         upgrade.CpusPresentAfter = 4;
         upgrade.MachineMemoryBytes = 1 << 30;

@@ -25,6 +25,8 @@ public sealed class UpgradeTests : IAsyncLifetime
             "Reserve Succeeded 1.24 s host agent",
             $"reserve.memory.offline 850.4 ms guest:{Some.BootA}",
             "Commit Succeeded 312.5 us host agent",
+            "Strategy Twin",
+            "Signature valid, as the old kernel says",
             "Outage observed from outside: 87.0 ms longest gap, 12,345 probes each 1 ms, 85 unanswered",
             "Kernel 6.1.0-56-cloud-amd64 -> 6.12.117+deb12-cloud-amd64",
             $"Boot id {Some.BootA} -> {Some.BootB}",
@@ -45,6 +47,18 @@ public sealed class UpgradeTests : IAsyncLifetime
         outcome.Out.ShouldContain("Failed at Standby: StandbyKernelSilent: Kernel B did not report in within 20 s.");
         outcome.Out.ShouldContain("Outage    not measured");
         outcome.Out.ShouldContain("Next: the guest goes on with its old kernel");
+    }
+
+    [Fact]
+    public async Task Show_tells_why_a_strategy_was_chosen_and_that_there_was_no_old_kernel_to_go_back_to()
+    {
+        fleet.Answers.Current = Some.RolledBack();
+        fleet.Answers.Current.Strategy = "Kexec";
+        fleet.Answers.Current.StrategyReason = "no twin: cpus: one CPU is online";
+        fleet.Answers.Current.BootIdAfter = Some.BootB;
+        var outcome = await Cli.RunAsync(fleet, "upgrade", "show", Some.Id);
+        outcome.Out.ShouldContain("Strategy  Kexec (no twin: cpus: one CPU is online)");
+        outcome.Out.ShouldContain("Next: the guest was started again on its old image");
     }
 
     [Fact]
@@ -81,9 +95,20 @@ public sealed class UpgradeTests : IAsyncLifetime
         outcome.Code.ShouldBe(0);
         outcome.Lines.ShouldBe([$"Started upgrade {Some.Id} of guest vm-1 to debian-6.12.", $"Next: twinfleet upgrade watch {Some.Id}"]);
         var request = fleet.Answers.Requests.Single().ShouldBeOfType<StartUpgradeRequest>();
-        (request.Host, request.Image).ShouldBe(("host-1", "debian-6.12"));
+        (request.Host, request.Image, request.Strategy, request.RequireSignature).ShouldBe(("host-1", "debian-6.12", "twin", false));
         Guid.TryParse(request.RequestId, out var id).ShouldBeTrue();
         id.ShouldNotBe(Guid.Empty);
+    }
+
+    [Fact]
+    public async Task Start_passes_strategy_and_required_signature_on_and_knows_no_other_strategy()
+    {
+        fleet.Answers.Started = new StartUpgradeResponse { RolloutId = "r", Upgrades = { Some.Upgrade("Admitted") } };
+        (await Cli.RunAsync(fleet, "upgrade", "start", "--host", "h", "--image", "i", "--strategy", "auto", "--require-signature")).Code.ShouldBe(0);
+        var request = (StartUpgradeRequest)fleet.Answers.Requests.Single();
+        (request.Strategy, request.RequireSignature).ShouldBe(("auto", true));
+        (await Cli.RunAsync(fleet, "upgrade", "start", "--host", "h", "--image", "i", "--strategy", "magic")).Code.ShouldNotBe(0);
+        fleet.Answers.Requests.Count.ShouldBe(1);
     }
 
     [Fact]

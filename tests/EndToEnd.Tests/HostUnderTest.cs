@@ -15,12 +15,14 @@ internal sealed class HostUnderTest : IAsyncDisposable
     private readonly FleetFixture fleet;
     private readonly string directory;
     private readonly string images;
+    private readonly int cpus;
     private BuiltProgram agent;
 
-    private HostUnderTest(FleetFixture fleet, string name, string images)
+    private HostUnderTest(FleetFixture fleet, string name, string images, int cpus)
     {
         this.fleet = fleet;
         this.images = images;
+        this.cpus = cpus;
         Name = name;
         directory = Path.Combine(fleet.Directory, name);
         Directory.CreateDirectory(directory);
@@ -29,9 +31,9 @@ internal sealed class HostUnderTest : IAsyncDisposable
 
     public string Name { get; }
 
-    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null)
+    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null, int cpus = 2)
     {
-        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"));
+        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"), cpus);
         await host.RunningAsync();
         return host;
     }
@@ -46,11 +48,17 @@ internal sealed class HostUnderTest : IAsyncDisposable
         async () => (await fleet.Client.ListGuestsAsync(new ListGuestsRequest { Host = Name })).Guests is [{ State: "running" }]);
 
     /// <summary>Starts an upgrade and returns it as it ended.</summary>
-    public async Task<Upgrade> UpgradeAsync(string image) => await EndAsync((await StartUpgradeAsync(image)).Id);
+    public async Task<Upgrade> UpgradeAsync(string image, string strategy = "", bool requireSignature = false) =>
+        await EndAsync((await StartUpgradeAsync(image, strategy, requireSignature)).Id);
 
-    public async Task<Upgrade> StartUpgradeAsync(string image) =>
-        (await fleet.Client.StartUpgradeAsync(new StartUpgradeRequest { Host = Name, Image = image, RequestId = $"{Guid.NewGuid()}" }))
-        .Upgrades.Single();
+    public async Task<Upgrade> StartUpgradeAsync(string image, string strategy = "", bool requireSignature = false)
+    {
+        StartUpgradeRequest request = new()
+        {
+            Host = Name, Image = image, RequestId = $"{Guid.NewGuid()}", Strategy = strategy, RequireSignature = requireSignature,
+        };
+        return (await fleet.Client.StartUpgradeAsync(request)).Upgrades.Single();
+    }
 
     /// <summary>Follows an upgrade until it reaches one of the states or ends.</summary>
     public async Task<Upgrade> FollowAsync(string id, params string[] states)
@@ -95,7 +103,7 @@ internal sealed class HostUnderTest : IAsyncDisposable
         ["Host__ImageDirectory"] = images,
         ["Host__Guests__0__Name"] = "guest-1",
         ["Host__Guests__0__Image"] = ImageA,
-        ["Host__Guests__0__Cpus"] = "2",
+        ["Host__Guests__0__Cpus"] = $"{cpus}",
         ["Host__Guests__0__MemoryMiB"] = "2048",
         ["Host__HeartbeatInterval"] = "00:00:01",
     };

@@ -26,6 +26,7 @@ internal sealed class UpgradeReport(Surroundings surroundings)
         }
 
         PrintSteps(upgrade);
+        PrintStrategy(upgrade);
         PrintOutage(upgrade);
         PrintChange(upgrade);
         if (upgrade.Ended && !upgrade.Succeeded)
@@ -52,6 +53,19 @@ internal sealed class UpgradeReport(Surroundings surroundings)
         }
 
         surroundings.Console.Write(listing.Table);
+    }
+
+    private void PrintStrategy(Upgrade upgrade)
+    {
+        if (upgrade.Strategy.Length > 0)
+        {
+            surroundings.Out.WriteLine($"Strategy  {upgrade.Strategy}{(upgrade.StrategyReason.Length > 0 ? $" ({upgrade.StrategyReason})" : "")}");
+        }
+
+        if (upgrade.Signature.Length > 0)
+        {
+            surroundings.Out.WriteLine($"Signature {upgrade.Signature}, as the old kernel says");
+        }
     }
 
     private void PrintOutage(Upgrade upgrade)
@@ -93,7 +107,12 @@ internal sealed class UpgradeReport(Surroundings surroundings)
         }
     }
 
+    /// <summary>By kexec and reboot there may be no old kernel to go back to, only its image.</summary>
+    private static string OldKernel(Upgrade upgrade) => upgrade.BootIdAfter.Length > 0 && upgrade.BootIdAfter != upgrade.BootIdBefore
+        ? "the guest was started again on its old image"
+        : "the guest goes on with its old kernel";
+
     private static string NextAfterFailure(Upgrade upgrade) => upgrade.State == "RolledBack"
-        ? $"the guest goes on with its old kernel; remove the cause, then: twinfleet upgrade start --host {upgrade.Host} --image {upgrade.ImageName} --watch"
+        ? $"{OldKernel(upgrade)}; remove the cause, then: twinfleet upgrade start --host {upgrade.Host} --image {upgrade.ImageName} --watch"
         : $"see whether the guest still serves: twinfleet guests list --host {upgrade.Host}; its consoles are logged on the host";
 }

@@ -11,6 +11,14 @@ internal static class UpgradeStart
     {
         var host = new Option<string>("--host") { Description = "The host whose guests are upgraded", HelpName = "HOST", Required = true };
         var image = new Option<string>("--image") { Description = "The image: its name, its digest, or the first 8 digits or more of that", HelpName = "IMAGE", Required = true };
+        var strategy = new Option<string>("--strategy")
+        {
+            Description = "How: twin keeps the workload running; kexec and reboot are fallbacks with an outage of one boot, after which memory is lost; auto takes the first that is possible",
+            HelpName = "twin|kexec|reboot|auto",
+            DefaultValueFactory = _ => "twin",
+        };
+        strategy.AcceptOnlyFromAmong("twin", "kexec", "reboot", "auto");
+        var requireSignature = new Option<bool>("--require-signature") { Description = "Only an image whose signature the running kernel calls valid" };
         var watch = new Option<bool>("--watch") { Description = "Follow the upgrades to their end" };
         var requestId = new Option<Guid?>("--request-id") { Description = "A UUID. Repeating a command with the same one starts nothing twice", HelpName = "UUID" };
         var command = verb.Create("start", "Upgrades every guest of a host, one upgrade per guest", "twinfleet hosts list and twinfleet images list show what there is", async run =>
@@ -19,6 +27,8 @@ internal static class UpgradeStart
             {
                 Host = run.Arguments.GetValue(host),
                 Image = run.Arguments.GetValue(image),
+                Strategy = run.Arguments.GetValue(strategy),
+                RequireSignature = run.Arguments.GetValue(requireSignature),
                 RequestId = (run.Arguments.GetValue(requestId) ?? Guid.NewGuid()).ToString(),
             };
             StartUpgradeResponse started;
@@ -53,6 +63,8 @@ internal static class UpgradeStart
         });
         command.Options.Add(host);
         command.Options.Add(image);
+        command.Options.Add(strategy);
+        command.Options.Add(requireSignature);
         command.Options.Add(watch);
         command.Options.Add(requestId);
         return command;

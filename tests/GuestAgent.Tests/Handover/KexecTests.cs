@@ -17,7 +17,8 @@ public sealed class KexecTests
         using Scenario scenario = new(cpus: 1);
         IReadOnlyList<PreflightCheck> checks = scenario.Steps.Preflight.Run(Question);
         PreflightCheck failed = checks.Single(check => !check.Passed);
-        (failed.Name, failed.NeededFor).ShouldBe(("cpus", [Wire.Strategy.Twin]));
+        failed.Name.ShouldBe("cpus");
+        failed.NeededFor.ShouldBe([Wire.Strategy.Twin]);
         failed.Message.ShouldContain("one CPU");
         failed.Message.ShouldContain("by kexec or by a reboot");
         Preflight.Choose(checks, Both).ShouldBe(Wire.Strategy.Kexec);
@@ -70,8 +71,9 @@ public sealed class KexecTests
         using Scenario scenario = new(cpus: 1);
         await PreflightByKexec(scenario);
         StepOutcome loaded = await LoadByKexec(scenario);
-        (scenario.Kexec.Kernel, scenario.Kexec.Initrd, scenario.Kexec.CommandLine)
-            .ShouldBe((scenario.Image.Kernel, scenario.Image.Initrd, "console=ttyS0,115200 quiet"));
+        scenario.Kexec.Kernel.ShouldBe(scenario.Image.Kernel);
+        scenario.Kexec.Initrd.ShouldBe(scenario.Image.Initrd);
+        scenario.Kexec.CommandLine.ShouldBe("console=ttyS0,115200 quiet");
         loaded.Entry.Facts["kernel_release"].ShouldBe("6.12.0-test");
         Directory.Exists(scenario.Guest.At("/run/twinkernel/kexec")).ShouldBeFalse("the files have served");
         scenario.Device.Calls.ShouldNotContain(call => call.StartsWith("CLAIM_SLOT", StringComparison.Ordinal));
