@@ -100,8 +100,14 @@ internal sealed partial class GuestMachine : IGuestMachine
         }
     }
 
-    public async Task<MachineEndpoint> RestartAsync(string why, CancellationToken cancellationToken)
+    public Task<MachineEndpoint> RestartAsync(string why, CancellationToken cancellationToken) => RestartOnAsync(null, why, cancellationToken);
+
+    public Task<MachineEndpoint> TryAsync(string imageDigest, string why, CancellationToken cancellationToken) =>
+        RestartOnAsync(imageDigest, why, cancellationToken);
+
+    private async Task<MachineEndpoint> RestartOnAsync(string? tried, string why, CancellationToken cancellationToken)
     {
+        _session?.RecordImages(r => r with { NextImageDigest = tried });
         if (_session is { } session)
         {
             Log.Restarts(_logger, Name, why);
@@ -120,17 +126,11 @@ internal sealed partial class GuestMachine : IGuestMachine
         return await WaitRunningAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    public Task<MachineEndpoint> TryAsync(string imageDigest, string why, CancellationToken cancellationToken)
-    {
-        _session?.RecordImages(r => r with { NextImageDigest = imageDigest });
-        return RestartAsync(why, cancellationToken);
-    }
-
     public void RecordServing(string imageDigest) => _session?.RecordImages(r => r with { ServingImageDigest = imageDigest });
 
     public void RecordCommitted(string imageDigest) => _session?.RecordImages(r => r with { ImageDigest = imageDigest, ServingImageDigest = imageDigest });
 
-    public void RecordRolledBack() => _session?.RecordImages(r => r with { ServingImageDigest = r.ImageDigest });
+    public void RecordRolledBack() => _session?.RecordImages(r => r with { ServingImageDigest = r.ImageDigest, NextImageDigest = null });
 
     /// <summary>Ends the machine. Only for the agent's own end: the supervision would start it again.</summary>
     public async Task EndAsync(CancellationToken cancellationToken)

@@ -24,13 +24,16 @@ internal static class RollBackStep
         TimeSpan patience = Min(context.Command.Deadline / 2, TimeSpan.FromSeconds(15));
         long lastAnswer = context.Time.GetTimestamp();
         bool rolledBack = false, restarted = false;
+
+        // A reboot has asked nothing of the guest, and one that was started again knows of nothing: there is nothing to undo in it.
+        bool nothingToUndo = context.Command.Strategy == UpgradeStrategy.Reboot;
         string lastSeen = "nobody answered";
         while (true)
         {
             MachineEndpoint endpoint = await RunningAsync(context, cancellationToken).ConfigureAwait(false);
             try
             {
-                if (!rolledBack)
+                if (!rolledBack && !nothingToUndo)
                 {
                     await CallAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
                     rolledBack = true;
@@ -42,7 +45,7 @@ internal static class RollBackStep
                 if (IsTried(context) && !restarted && status.BootId != context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA))
                 {
                     await RestartAsync(context, $"kernel {status.KernelRelease} was only tried", cancellationToken).ConfigureAwait(false);
-                    (restarted, rolledBack, lastAnswer) = (true, false, context.Time.GetTimestamp());
+                    (restarted, nothingToUndo, lastAnswer) = (true, true, context.Time.GetTimestamp());
                     continue;
                 }
 
@@ -80,7 +83,7 @@ internal static class RollBackStep
                 if (IsTried(context) || !await ServesAsync(endpoint, cancellationToken).ConfigureAwait(false))
                 {
                     await RestartAsync(context, lastSeen, cancellationToken).ConfigureAwait(false);
-                    restarted = true;
+                    (restarted, nothingToUndo) = (true, true);
                 }
 
                 lastAnswer = context.Time.GetTimestamp();
