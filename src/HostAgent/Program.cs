@@ -8,6 +8,15 @@ if (args is ["--help" or "-h" or "help", ..])
     return 0;
 }
 
+if (args is ["console", ..])
+{
+    string[] console = [.. args[1..].TakeWhile(a => !a.StartsWith("--", StringComparison.Ordinal))];
+    string? state = Host.CreateApplicationBuilder(args[(1 + console.Length)..]).Configuration["Host:StateDirectory"];
+    return state is { Length: > 0 }
+        ? await new ConsoleAttachment(state, Console.OpenStandardInput(), Console.OpenStandardOutput(), Console.Error).RunAsync(console, CancellationToken.None)
+        : Usage.Error("Host:StateDirectory is missing; set Host__StateDirectory or --Host:StateDirectory.");
+}
+
 bool stopGuests = args is ["stop-guests" or "--stop-guests", ..];
 string[] settings = [.. (stopGuests ? args[1..] : args).Where(a => a != "--forget")];
 HostApplicationBuilder builder = Host.CreateApplicationBuilder(settings);

@@ -5,6 +5,9 @@ namespace TwinKernel.Fleet.HostAgent.Configuration;
 /// <summary>The places under <c>Host:StateDirectory</c>, and the lock that keeps a second agent out.</summary>
 internal sealed class StateDirectory : IDisposable
 {
+    /// <summary>Name of the sockets' directory in the state directory.</summary>
+    public const string SocketsName = "s";
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private readonly FileStream _lock;
 
@@ -15,7 +18,7 @@ internal sealed class StateDirectory : IDisposable
     public string Machines => Sub("machines");
 
     /// <summary>Sockets lie apart, under a short name: the kernel allows 107 bytes for the path of one.</summary>
-    public string Sockets => Sub("s");
+    public string Sockets => Sub(SocketsName);
 
     public string Upgrades => Sub("upgrades");
 

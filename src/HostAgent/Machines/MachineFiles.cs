@@ -16,7 +16,7 @@ internal sealed class MachineFiles
         System.IO.Directory.CreateDirectory(Directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string sockets = state.Sockets;
         Qmp = Path.Combine(sockets, guest + ".q");
-        ConsoleSockets = [Path.Combine(sockets, guest + ".1"), Path.Combine(sockets, guest + ".2")];
+        ConsoleSockets = [ConsoleSocket(sockets, guest, 1), ConsoleSocket(sockets, guest, 2)];
         int bytes = Encoding.UTF8.GetByteCount(Qmp);
         if (bytes > LongestSocketPath)
         {
@@ -40,4 +40,9 @@ internal sealed class MachineFiles
     public string Pid => Path.Combine(Directory, "pid");
 
     public string Token => Path.Combine(Directory, "token");
+
+    /// <summary>Socket of a guest's serial port.</summary>
+    /// <param name="port">1 or 2.</param>
+    public static string ConsoleSocket(string sockets, string guest, int port) =>
+        Path.Combine(sockets, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{guest}.{port}"));
 }
