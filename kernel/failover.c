@@ -50,6 +50,10 @@ static void publish(struct armed *fresh)
 	struct armed *old = armed;
 
 	lockdep_assert_held(&twin_lock);
+	if (old)
+		WRITE_ONCE(old->instance->armed, false);
+	if (fresh)
+		WRITE_ONCE(fresh->instance->armed, true);
 	smp_store_release(&armed, fresh);	/* on_panic() finds it whole */
 	/* A processor in the notifier never leaves it, and the others are stopped by then: nobody frees under it. */
 	drop(old);

@@ -322,6 +322,7 @@ bool twin_instance_look(u32 id, struct twin_instance_view *view)
 		view->memory_bytes = twin_given_memory_bytes(instance);
 		view->changes = READ_ONCE(instance->changes);
 		memcpy(view->image_id, instance->image_id, sizeof(view->image_id));
+		view->armed = READ_ONCE(instance->armed);
 		break;
 	}
 	spin_unlock_irqrestore(&beat_lock, flags);

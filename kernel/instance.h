@@ -26,6 +26,7 @@ struct twin_slot;
  * @memory: pieces of this kernel's memory that it was given, as in the control block
  * @changes: counts what it was given and gave back
  * @image_id: what runs, as the launch named it
+ * @armed: a panic of this kernel hands the machine to it
  * @node: in sysfs; may be NULL
  * @seen_beat: the heartbeat last seen
  * @seen_state: the state last seen
@@ -42,6 +43,7 @@ struct twin_instance {
 	u64 memory[TWIN_CONTROL_MAX_MEMORY];
 	u32 changes;
 	char image_id[TWINKERNEL_IMAGE_ID];
+	bool armed;
 	struct twin_node *node;
 	u64 seen_beat;
 	u32 seen_state;
@@ -56,6 +58,7 @@ struct twin_instance {
  * @memory_bytes: of memory given to it beside its slot
  * @changes: how often any of these changed
  * @image_id: as the launch named it
+ * @armed: a panic of this kernel hands the machine to it
  */
 struct twin_instance_view {
 	struct twinkernel_instance seen;
@@ -64,6 +67,7 @@ struct twin_instance_view {
 	u64 memory_bytes;
 	u32 changes;
 	char image_id[TWINKERNEL_IMAGE_ID];
+	bool armed;
 };
 
 struct twin_instance *twin_instance_create(struct twin_slot *slot, const struct twinkernel_launch *launch);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * /sys/kernel/twinkernel: what is there, for people and scripts.
- *   instances/<id>/{state,cpus,functions,memory,slot,beat,release,image_id}   slots/<id>/{start,bytes,window,instance}
+ *   instances/<id>/{state,cpus,functions,memory,slot,beat,release,image_id,armed}   slots/<id>/{start,bytes,window,instance}
  *   links/<id of the instance, 0: the parent>/{interface,carrier,start,bytes} and the counters of link.h
  * An instance's directory sends KOBJ_CHANGE with TWINKERNEL_STATE= when its state changes, or what it was given. A node outlives what it
  * shows: reading one whose instance or slot is gone fails with -ENODEV. Nothing here waits for twin_lock, which is
@@ -82,6 +82,7 @@ static ssize_t instance_functions_show(u32 id, char *text)
 NODE_ATTRIBUTE(instance, functions);
 
 INSTANCE_ATTRIBUTE(image_id, "%s", view.image_id);
+INSTANCE_ATTRIBUTE(armed, "%d", view.armed);
 
 #define SLOT_ATTRIBUTE(item, format, value)							\
 	static ssize_t slot_##item##_show(u32 id, char *text)					\
@@ -119,8 +120,8 @@ TWIN_LINK_COUNTERS(LINK_COUNTER)
 
 static struct attribute *instance_attrs[] = {
 	&instance_state.attribute, &instance_cpus.attribute, &instance_slot.attribute, &instance_beat.attribute,
-	&instance_release.attribute, &instance_image_id.attribute, &instance_functions.attribute,
-	&instance_memory.attribute, NULL,
+	&instance_release.attribute, &instance_image_id.attribute, &instance_armed.attribute,
+	&instance_functions.attribute, &instance_memory.attribute, NULL,
 };
 ATTRIBUTE_GROUPS(instance);
 

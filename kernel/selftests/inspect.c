@@ -94,6 +94,12 @@ static void looks(const char *name)
 	reads(IMAGE_ID "\n", ROOT "instances/%u/image_id", instance);
 	wait_state(instance, TWINKERNEL_READY, 120000);
 	reads("ready\n", ROOT "instances/%u/state", instance);
+	reads("0\n", ROOT "instances/%u/armed", instance);
+	must(!ioctl(device, TWINKERNEL_IOC_ARM, &(struct twinkernel_arm){ .size = sizeof(struct twinkernel_arm), .instance = instance }),
+	     "arm (%m)");
+	reads("1\n", ROOT "instances/%u/armed", instance);
+	must(!ioctl(device, TWINKERNEL_IOC_ARM, &(struct twinkernel_arm){ .size = sizeof(struct twinkernel_arm) }), "disarm (%m)");
+	reads("0\n", ROOT "instances/%u/armed", instance);
 	check(saw_event(events, "add@/kernel/twinkernel/slots/1", NULL, 5000), "uevent: a slot");
 	check(saw_event(events, "add@/kernel/twinkernel/instances/1", NULL, 5000), "uevent: an instance");
 	check(saw_event(events, "change@/kernel/twinkernel/instances/1", "TWINKERNEL_STATE=launched", 5000), "uevent: launched");

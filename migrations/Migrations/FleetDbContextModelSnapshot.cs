@@ -323,6 +323,11 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("text")
                         .HasColumnName("kind");
 
+                    b.Property<string>("OnPanic")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("on_panic");
+
                     b.Property<Guid>("RequestId")
                         .HasColumnType("uuid")
                         .HasColumnName("request_id");
@@ -537,6 +542,11 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("machine_memory_owned_after");
 
+                    b.Property<string>("OnPanic")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("on_panic");
+
                     b.Property<long?>("OutageAnswered")
                         .HasColumnType("bigint")
                         .HasColumnName("outage_answered");
@@ -595,6 +605,10 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                     b.Property<string>("StrategyReason")
                         .HasColumnType("text")
                         .HasColumnName("strategy_reason");
+
+                    b.Property<string>("TakenOver")
+                        .HasColumnType("text")
+                        .HasColumnName("taken_over");
 
                     b.Property<uint>("Version")
                         .IsConcurrencyToken()

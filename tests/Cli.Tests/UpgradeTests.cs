@@ -38,6 +38,18 @@ public sealed class UpgradeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Show_tells_that_the_new_kernel_took_over_and_start_asks_for_it()
+    {
+        fleet.Answers.Current = Some.Completed();
+        fleet.Answers.Current.TakenOver = "In Standby: Kernel A panicked.";
+        (await Cli.RunAsync(fleet, "upgrade", "show", Some.Id)).Lines[2].ShouldBe("Taken over without a cut-over: In Standby: Kernel A panicked.");
+
+        (await Cli.RunAsync(fleet, "upgrade", "start", "--host", "h", "--image", "i", "--on-panic", "failover")).Code.ShouldBe(0);
+        fleet.Answers.Requests.OfType<StartUpgradeRequest>().Single().OnPanic.ShouldBe("failover");
+        (await Cli.RunAsync(fleet, "upgrade", "start", "--host", "h", "--image", "i", "--on-panic", "pray")).Code.ShouldBe(ExitCode.Usage);
+    }
+
+    [Fact]
     public async Task Show_tells_where_and_why_an_upgrade_failed_and_what_to_do()
     {
         fleet.Answers.Current = Some.RolledBack();

@@ -16,13 +16,15 @@ internal sealed class HostUnderTest : IAsyncDisposable
     private readonly string directory;
     private readonly string images;
     private readonly int cpus;
+    private readonly string firstImage;
     private BuiltProgram agent;
 
-    private HostUnderTest(FleetFixture fleet, string name, string images, int cpus)
+    private HostUnderTest(FleetFixture fleet, string name, string images, int cpus, string firstImage)
     {
         this.fleet = fleet;
         this.images = images;
         this.cpus = cpus;
+        this.firstImage = firstImage;
         Name = name;
         directory = Path.Combine(fleet.Directory, name);
         Directory.CreateDirectory(directory);
@@ -31,9 +33,9 @@ internal sealed class HostUnderTest : IAsyncDisposable
 
     public string Name { get; }
 
-    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null, int cpus = 2)
+    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null, int cpus = 2, string firstImage = ImageA)
     {
-        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"), cpus);
+        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"), cpus, firstImage);
         await host.RunningAsync();
         return host;
     }
@@ -48,14 +50,14 @@ internal sealed class HostUnderTest : IAsyncDisposable
         async () => (await fleet.Client.ListGuestsAsync(new ListGuestsRequest { Host = Name })).Guests is [{ State: "running" }]);
 
     /// <summary>Starts an upgrade and returns it as it ended.</summary>
-    public async Task<Upgrade> UpgradeAsync(string image, string strategy = "", bool requireSignature = false) =>
-        await EndAsync((await StartUpgradeAsync(image, strategy, requireSignature)).Id);
+    public async Task<Upgrade> UpgradeAsync(string image, string strategy = "", bool requireSignature = false, string onPanic = "") =>
+        await EndAsync((await StartUpgradeAsync(image, strategy, requireSignature, onPanic)).Id);
 
-    public async Task<Upgrade> StartUpgradeAsync(string image, string strategy = "", bool requireSignature = false)
+    public async Task<Upgrade> StartUpgradeAsync(string image, string strategy = "", bool requireSignature = false, string onPanic = "")
     {
         StartUpgradeRequest request = new()
         {
-            Host = Name, Image = image, RequestId = $"{Guid.NewGuid()}", Strategy = strategy, RequireSignature = requireSignature,
+            Host = Name, Image = image, RequestId = $"{Guid.NewGuid()}", Strategy = strategy, RequireSignature = requireSignature, OnPanic = onPanic,
         };
         return (await fleet.Client.StartUpgradeAsync(request)).Upgrades.Single();
     }
@@ -102,7 +104,7 @@ internal sealed class HostUnderTest : IAsyncDisposable
         ["Host__StateDirectory"] = Path.Combine(directory, "host"),
         ["Host__ImageDirectory"] = images,
         ["Host__Guests__0__Name"] = "guest-1",
-        ["Host__Guests__0__Image"] = ImageA,
+        ["Host__Guests__0__Image"] = firstImage,
         ["Host__Guests__0__Cpus"] = $"{cpus}",
         ["Host__Guests__0__MemoryMiB"] = "2048",
         ["Host__HeartbeatInterval"] = "00:00:01",

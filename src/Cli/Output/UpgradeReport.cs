@@ -20,6 +20,11 @@ internal sealed class UpgradeReport(Surroundings surroundings)
             output.WriteLine($"{(upgrade.FailedStep.Length > 0 ? $"Failed at {upgrade.FailedStep}" : "Failed")}: {string.Join(": ", new[] { upgrade.Failure, upgrade.Reason }.Where(text => text.Length > 0))}");
         }
 
+        if (upgrade.TakenOver.Length > 0)
+        {
+            output.WriteLine($"Taken over without a cut-over: {upgrade.TakenOver}");
+        }
+
         if (!upgrade.Ended && upgrade.WaitsFor.Length > 0)
         {
             output.WriteLine($"Waits for: {upgrade.WaitsFor}");

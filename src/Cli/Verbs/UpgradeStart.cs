@@ -19,6 +19,13 @@ internal static class UpgradeStart
         };
         strategy.AcceptOnlyFromAmong("twin", "kexec", "reboot", "auto");
         var requireSignature = new Option<bool>("--require-signature") { Description = "Only an image whose signature the running kernel calls valid" };
+        var onPanic = new Option<string>("--on-panic")
+        {
+            Description = "What a panic of the old kernel means while the new one stands by: reset as without an upgrade, or failover: the new one takes the machine over at once",
+            HelpName = "reset|failover",
+            DefaultValueFactory = _ => "reset",
+        };
+        onPanic.AcceptOnlyFromAmong("reset", "failover");
         var watch = new Option<bool>("--watch") { Description = "Follow the upgrades to their end" };
         var requestId = new Option<Guid?>("--request-id") { Description = "A UUID. Repeating a command with the same one starts nothing twice", HelpName = "UUID" };
         var command = verb.Create("start", "Upgrades every guest of a host, one upgrade per guest", "twinfleet hosts list and twinfleet images list show what there is", async run =>
@@ -29,6 +36,7 @@ internal static class UpgradeStart
                 Image = run.Arguments.GetValue(image),
                 Strategy = run.Arguments.GetValue(strategy),
                 RequireSignature = run.Arguments.GetValue(requireSignature),
+                OnPanic = run.Arguments.GetValue(onPanic),
                 RequestId = (run.Arguments.GetValue(requestId) ?? Guid.NewGuid()).ToString(),
             };
             StartUpgradeResponse started;
@@ -65,6 +73,7 @@ internal static class UpgradeStart
         command.Options.Add(image);
         command.Options.Add(strategy);
         command.Options.Add(requireSignature);
+        command.Options.Add(onPanic);
         command.Options.Add(watch);
         command.Options.Add(requestId);
         return command;

@@ -30,6 +30,9 @@ public sealed record ExecuteStep
     /// <summary>How the guest is upgraded. <see cref="UpgradeStrategy.Auto"/> in <see cref="UpgradeStep.Preflight"/> only, which chooses.</summary>
     public UpgradeStrategy Strategy { get; init; } = UpgradeStrategy.Twin;
 
+    /// <summary>What a panic of kernel A means while kernel B stands by; only a twin has one that does.</summary>
+    public PanicPolicy OnPanic { get; init; }
+
     /// <summary><see cref="UpgradeStep.Load"/> fails unless kernel A's own check calls the image's signature valid.</summary>
     public bool RequireSignature { get; init; }
 

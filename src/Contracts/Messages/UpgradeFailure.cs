@@ -68,4 +68,7 @@ public enum UpgradeFailure
 
     /// <summary>The machine was booted anew, by kexec or by the host, and the new kernel does not answer or is another one.</summary>
     NewKernelSilent,
+
+    /// <summary>Kernel A panicked while kernel B stood by, and B took the machine over: a commit follows, not a roll-back.</summary>
+    TookOver,
 }

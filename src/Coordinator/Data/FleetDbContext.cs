@@ -33,6 +33,7 @@ public sealed partial class FleetDbContext(DbContextOptions<FleetDbContext> opti
         conventions.Properties<StepPhase>().HaveConversion<string>();
         conventions.Properties<UpgradeStep>().HaveConversion<string>();
         conventions.Properties<UpgradeStrategy>().HaveConversion<string>();
+        conventions.Properties<PanicPolicy>().HaveConversion<string>();
         conventions.Properties<UpgradeFailure>().HaveConversion<string>();
         conventions.Properties<StepOutcome>().HaveConversion<string>();
         conventions.Properties<StepWord>().HaveConversion<string>();

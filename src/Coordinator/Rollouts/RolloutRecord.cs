@@ -29,6 +29,7 @@ public sealed class RolloutRecord
     /// <summary>As the caller asked for it.</summary>
     public UpgradeStrategy Strategy { get; set; }
     public bool RequireSignature { get; set; }
+    public PanicPolicy OnPanic { get; set; }
     public DateTimeOffset CreatedAt { get; set; }
 
     internal sealed class Map : IEntityTypeConfiguration<RolloutRecord>

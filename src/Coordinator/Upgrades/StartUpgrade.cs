@@ -43,7 +43,7 @@ public sealed partial class StartUpgrade(
     }
 
     /// <summary>What of a request had to be understood.</summary>
-    private sealed record Wanted(Guid RequestId, UpgradeStrategy Strategy, bool RequireSignature);
+    private sealed record Wanted(Guid RequestId, UpgradeStrategy Strategy, bool RequireSignature, PanicPolicy OnPanic);
 
     private static Wanted Check(Wire.StartUpgradeRequest request)
     {
@@ -81,7 +81,23 @@ public sealed partial class StartUpgrade(
             violations.Add(("require_signature", "is not possible with strategy reboot: the host starts the image, and no kernel is there to check it."));
         }
 
-        return violations.Count == 0 && strategy is { } known ? new Wanted(requestId, known, request.RequireSignature) : throw Refusal.Invalid(violations);
+        PanicPolicy? onPanic = request.OnPanic switch
+        {
+            "" or "reset" => PanicPolicy.Reset,
+            "failover" => PanicPolicy.Failover,
+            _ => null,
+        };
+        if (onPanic is null)
+        {
+            violations.Add(("on_panic", $"'{request.OnPanic}' must be reset or failover; empty means reset."));
+        }
+
+        if (onPanic == PanicPolicy.Failover && strategy is UpgradeStrategy.Kexec or UpgradeStrategy.Reboot)
+        {
+            violations.Add(("on_panic", "failover is not possible with strategy kexec or reboot: no second kernel stands by that could take over."));
+        }
+
+        return violations.Count == 0 && strategy is { } known && onPanic is { } policy ? new Wanted(requestId, known, request.RequireSignature, policy) : throw Refusal.Invalid(violations);
     }
 
     private async Task<(RolloutRecord, List<UpgradeRecord>, bool Repeated)> StartAsync(
@@ -125,6 +141,7 @@ public sealed partial class StartUpgrade(
             RequestedImage = request.Image,
             Strategy = wanted.Strategy,
             RequireSignature = wanted.RequireSignature,
+            OnPanic = wanted.OnPanic,
             CreatedAt = now,
         };
         db.Rollouts.Add(rollout);
@@ -143,10 +160,11 @@ public sealed partial class StartUpgrade(
         }
 
         if (earlier.HostName != request.Host || earlier.RequestedImage != request.Image
-            || earlier.Strategy != wanted.Strategy || earlier.RequireSignature != wanted.RequireSignature)
+            || earlier.Strategy != wanted.Strategy || earlier.RequireSignature != wanted.RequireSignature
+            || earlier.OnPanic != wanted.OnPanic)
         {
             throw Refusal.Invalid([("request_id",
-                $"was used for another request (host {earlier.HostName}, image {earlier.RequestedImage}, strategy {earlier.Strategy}{(earlier.RequireSignature ? ", signature required" : "")}); choose a new one.")]);
+                $"was used for another request (host {earlier.HostName}, image {earlier.RequestedImage}, strategy {earlier.Strategy}{(earlier.RequireSignature ? ", signature required" : "")}, on panic {earlier.OnPanic}); choose a new one.")]);
         }
 
         List<UpgradeRecord> started = await db.Upgrades.AsNoTracking().AsSplitQuery()
@@ -172,6 +190,7 @@ public sealed partial class StartUpgrade(
             State = UpgradeState.Admitted,
             Strategy = rollout.Strategy,
             RequireSignature = rollout.RequireSignature,
+            OnPanic = rollout.OnPanic,
             CreatedAt = now,
             ChangedAt = now,
             KernelReleaseBefore = guest.KernelRelease,

@@ -48,6 +48,9 @@ public abstract record UpgradeEffect
     /// <summary>The upgrade as a whole carries this failure from now on.</summary>
     public sealed record RecordFailure(UpgradeStep? Step, UpgradeFailure Failure, string Reason) : UpgradeEffect;
 
+    /// <summary>Kernel B took the machine over without a cut-over: what the step had failed with. Nothing that follows takes it back.</summary>
+    public sealed record NoteTakeOver(string Reason) : UpgradeEffect;
+
     /// <summary>A later attempt made good what had failed.</summary>
     public sealed record ClearFailure : UpgradeEffect;
 }

@@ -79,6 +79,9 @@ internal static class UpgradeJournal
                     ? $"{first}; then {failure.Reason}"
                     : failure.Reason;
                 break;
+            case UpgradeEffect.NoteTakeOver takeOver:
+                upgrade.TakenOver = takeOver.Reason;
+                break;
             case UpgradeEffect.ClearFailure:
                 upgrade.FailedStep = null;
                 upgrade.Failure = UpgradeFailure.None;
@@ -144,6 +147,7 @@ internal static class UpgradeJournal
                 RequireSignature = upgrade.RequireSignature,
                 Deadline = command.Deadline,
                 ExpiresAt = expires,
+                OnPanic = upgrade.OnPanic,
             }),
         };
     }

@@ -10,6 +10,7 @@ namespace TwinKernel.Fleet.Coordinator.Upgrades;
 ///               │                                  ↓                                    ├ again, a limited number of times
 ///               └ failed or silent → RolledBack ← RollingBack → Failed                  └→ CommitIncomplete or Failed
 /// </code>
+/// A kernel B that took over because A panicked leads from every step between to Commit.
 /// Preflight touches nothing, so its failure needs no roll-back. After Commit has begun there is no way back.
 /// The line above is a twin's; <see cref="UpgradePath"/> has the steps that kexec and reboot take of it.
 /// </summary>
@@ -129,6 +130,10 @@ public static class UpgradeMachine
         UpgradeEffect record = new UpgradeEffect.RecordFailure(step, failure, reason);
         switch (now.State)
         {
+            // What was observed wins over what was asked for, a roll-back too. The commit makes sure that kernel B owns everything.
+            case not (UpgradeState.Preflight or UpgradeState.Commit) when failure == UpgradeFailure.TookOver:
+                return Ask(now, UpgradeState.Commit, attempt: 1, options, [finish, new UpgradeEffect.NoteTakeOver($"In {step}: {reason}")]);
+
             case UpgradeState.Preflight:
                 return End(now, UpgradeState.RolledBack, [finish, record]);
 

@@ -34,6 +34,10 @@ public sealed class UpgradeRecord
     /// <summary>Why not an earlier strategy was chosen; null when there is none or one was asked for.</summary>
     public string? StrategyReason { get; set; }
     public bool RequireSignature { get; set; }
+    public PanicPolicy OnPanic { get; set; }
+
+    /// <summary>In which step, and why, kernel B took the machine over without a cut-over; null: it did not.</summary>
+    public string? TakenOver { get; set; }
 
     /// <summary>What kernel A said of the image's signature; null before it was asked.</summary>
     public string? Signature { get; set; }

@@ -25,6 +25,8 @@ internal static class UpgradeResponse
             FailedStep = upgrade.FailedStep?.ToString() ?? "",
             Failure = upgrade.Failure == UpgradeFailure.None ? "" : upgrade.Failure.ToString(),
             Reason = upgrade.Reason ?? "",
+            OnPanic = upgrade.OnPanic.ToString(),
+            TakenOver = upgrade.TakenOver ?? "",
             KernelReleaseBefore = upgrade.KernelReleaseBefore ?? "",
             BootIdBefore = upgrade.BootIdBefore ?? "",
             Progress = upgrade.Progress ?? "",

@@ -3,8 +3,8 @@ using TwinKernel.Fleet.GuestAgent.KernelDevice;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
-/// <summary>Waits until kernel B's agent is ready.</summary>
-public sealed class AwaitStandby(Twin.TwinInstances instances, TimeProvider time)
+/// <summary>Waits until kernel B's agent is ready. From then on it may be the one that a panic of this kernel hands the machine to.</summary>
+public sealed class AwaitStandby(ITwinKernelDevice device, Twin.TwinInstances instances, HandoverOffer offer, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
 
@@ -15,7 +15,21 @@ public sealed class AwaitStandby(Twin.TwinInstances instances, TimeProvider time
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromSeconds(15);
 
     /// <param name="patience">When to answer that kernel B is silent.</param>
-    public void Run(StepContext context, TimeSpan patience)
+    /// <param name="takeOverOnPanic">Kernel B is told what to take, and this kernel is armed.</param>
+    public void Run(StepContext context, TimeSpan patience, bool takeOverOnPanic)
+    {
+        RunningInstance instance = Wait(context, patience);
+        context.Facts["instance"] = $"{instance.Id}";
+        context.Facts["kernel_release"] = instance.Release;
+        if (takeOverOnPanic)
+        {
+            PciFunction[] functions = offer.Make(context, instance, failover: true);
+            context.Measure("arm", () => device.Arm(instance.Id, functions));
+            context.Facts["on_panic"] = "failover";
+        }
+    }
+
+    private RunningInstance Wait(StepContext context, TimeSpan patience)
     {
         long started = time.GetTimestamp();
         InstanceState seen = InstanceState.Launched;
@@ -31,9 +45,7 @@ public sealed class AwaitStandby(Twin.TwinInstances instances, TimeProvider time
             switch (instance.State)
             {
                 case InstanceState.Ready or InstanceState.Serving:
-                    context.Facts["instance"] = $"{instance.Id}";
-                    context.Facts["kernel_release"] = instance.Release;
-                    return;
+                    return instance;
                 case InstanceState.Panicked:
                     throw new StepFailure(StatusCode.FailedPrecondition, Reasons.StandbyPanicked, $"Kernel B ({instance.Release}) panicked before it was ready; its console says why.");
                 case InstanceState.Alive when instance.BeatAge > SilenceLimit:

@@ -11,12 +11,11 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// address, CPUs and memory come back and this kernel goes on.
 /// </summary>
 public sealed partial class CutOver(
-    ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinInstances instances, TwinLink link, GiveBack giveBack, StepRunner runner, ILogger<CutOver> logger)
+    ITwinKernelDevice device, GuestNetwork network, TwinInstances instances, HandoverOffer offer, GiveBack giveBack, StepRunner runner, ILogger<CutOver> logger)
 {
     /// <summary>One second of silence: an emulated CPU on a busy host stands still for hundreds of milliseconds without being dead.</summary>
     public const uint DefaultPatienceMs = 1000;
 
-    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Up to the answer of the call: kernel B knows and agrees. Nothing is lost yet.</summary>
@@ -34,26 +33,9 @@ public sealed partial class CutOver(
             throw new StepFailure(StatusCode.FailedPrecondition, Reasons.WrongStep, $"{online} CPUs are online in this kernel; all but one go over before the cut-over (Transfer).");
         }
 
-        if (network is not { Interface: { } own, Configuration: { } configuration } || token.Value is not { } secret)
-        {
-            throw new StepFailure(StatusCode.FailedPrecondition, Reasons.Internal, "This kernel has no configured network interface or no token to hand over.");
-        }
-
-        ulong slotBytes = device.Slots().Where(slot => slot.Id == instance.Slot).Select(slot => slot.Bytes).FirstOrDefault();
-        HandoverOrder order = new()
-        {
-            UpgradeId = context.UpgradeId,
-            Epoch = context.Epoch,
-            Token = secret,
-            Mac = own.Mac,
-            Network = configuration.ToString(),
-            Functions = [own.Function],
-            SlotBytes = slotBytes,
-        };
-        context.Measure("agree", () =>
-            link.Ask(instance.Id, new LinkMessage { Sequence = 0, Kind = LinkMessage.Handover, Order = order }, AnswerPatience, context.Cancellation));
+        PciFunction[] functions = offer.Make(context, instance, failover: false);
         context.Facts["instance"] = $"{instance.Id}";
-        context.Facts["function"] = own.Function.ToString();
+        context.Facts["function"] = string.Join(' ', functions);
         context.Facts["patience_ms"] = $"{patienceMs}";
     }
 

@@ -18,7 +18,11 @@ public sealed record PreflightCheck(string Name, bool Passed, string Message)
 /// <param name="SlotBytes">0: the default.</param>
 /// <param name="KernelBytes">0: not checked.</param>
 /// <param name="InitrdBytes">0: not checked.</param>
-public readonly record struct PreflightQuestion(string UpgradeId, ulong SlotBytes, ulong KernelBytes, ulong InitrdBytes);
+public readonly record struct PreflightQuestion(string UpgradeId, ulong SlotBytes, ulong KernelBytes, ulong InitrdBytes)
+{
+    /// <summary>Kernel B is to take over when this kernel panics.</summary>
+    public bool TakeOverOnPanic { get; init; }
+}
 
 /// <summary>Asks whether this guest can be upgraded. Touches nothing; every check is made, whatever the others say.</summary>
 public sealed class Preflight(
@@ -59,6 +63,11 @@ public sealed class Preflight(
         checks.Add(Answer("memory-available", () => AvailableMemory(question)));
         checks.Add(Answer("image", () => ImageFits(question)));
         checks.Add(Answer("network-function", NetworkFunction));
+        if (question.TakeOverOnPanic)
+        {
+            checks.Add(Answer("panic", NoCrashKernel));
+        }
+
         if (machine is { } seen)
         {
             checks.Add(new PreflightCheck("ipi-shorthand", !seen.IpiShorthand, seen.IpiShorthand
@@ -108,6 +117,11 @@ public sealed class Preflight(
             ? (true, $"{online.Count} online")
             : (false, "one CPU is online, and a single-CPU guest cannot twin: give it a second one, or upgrade it by kexec or by a reboot");
     }
+
+    private (bool, string) NoCrashKernel() =>
+        files.TryRead("/sys/kernel/kexec_crash_loaded") != "1" || files.Read("/proc/cmdline").Split(' ').Any(word => word.StartsWith("crash_kexec_post_notifiers", StringComparison.Ordinal))
+            ? (true, "kernel B can take over when this kernel panics")
+            : (false, "a crash kernel is loaded and would run instead of kernel B: unload it (kexec -p -u), boot with crash_kexec_post_notifiers, or upgrade with --on-panic reset");
 
     private (bool, string) Lockdown()
     {

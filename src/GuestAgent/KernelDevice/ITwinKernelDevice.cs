@@ -44,6 +44,9 @@ public interface ITwinKernelDevice
     /// <summary>Waits for a message. Null: none came in time. <paramref name="timeout"/> is at most a minute.</summary>
     byte[]? Receive(uint instance, TimeSpan timeout);
 
+    /// <summary>From now on a panic of this kernel takes its functions' bus mastering and hands the machine to the instance.</summary>
+    void Arm(uint instance, ReadOnlySpan<PciFunction> functions);
+
     /// <summary>Parks this kernel. Returns only when the instance gave the machine back or fell silent.</summary>
     ParkResult Park(uint instance, TimeSpan patience, ReadOnlySpan<PciFunction> functions);
 

@@ -31,6 +31,8 @@ internal sealed class MissingDevice(DeviceException reason) : ITwinKernelDevice
 
     public byte[]? Receive(uint instance, TimeSpan timeout) => throw Refusal();
 
+    public void Arm(uint instance, ReadOnlySpan<PciFunction> functions) => throw Refusal();
+
     public ParkResult Park(uint instance, TimeSpan patience, ReadOnlySpan<PciFunction> functions) => throw Refusal();
 
     public void Ready() => throw Refusal();

@@ -240,13 +240,17 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
         }
     }
 
+    public void Arm(uint instance, ReadOnlySpan<PciFunction> functions)
+    {
+        CheckCount("ARM", functions);
+        AbiArm arm = new() { Size = (uint)sizeof(AbiArm), Instance = instance, FunctionCount = (uint)functions.Length };
+        Fill(ref arm.Functions, functions);
+        Ask(Abi.IocArm, ref arm, "ARM", $"for instance {instance}");
+    }
+
     public ParkResult Park(uint instance, TimeSpan patience, ReadOnlySpan<PciFunction> functions)
     {
-        if (functions.Length > Abi.ParkMaxFunctions)
-        {
-            throw new DeviceException("PARK", Errno.EINVAL, $"with {functions.Length} functions, at most {Abi.ParkMaxFunctions} are possible,");
-        }
-
+        CheckCount("PARK", functions);
         AbiPark park = new()
         {
             Size = (uint)sizeof(AbiPark),
@@ -254,11 +258,7 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
             PatienceMs = (uint)patience.TotalMilliseconds,
             FunctionCount = (uint)functions.Length,
         };
-        for (int i = 0; i < functions.Length; i++)
-        {
-            park.Functions[i] = new AbiFunction { Bus = functions[i].Bus, Devfn = functions[i].Devfn };
-        }
-
+        Fill(ref park.Functions, functions);
         Ask(Abi.IocPark, ref park, "PARK", $"for instance {instance}");
         return new ParkResult((ParkEnd)park.End, TimeSpan.FromTicks((long)(park.ParkedNs / 100)));
     }
@@ -316,6 +316,22 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
 
     private static uint Remaining(TimeSpan timeout, long started) =>
         (uint)Math.Clamp((timeout - Stopwatch.GetElapsedTime(started)).TotalMilliseconds, 0, 60_000);
+
+    private static void CheckCount(string request, ReadOnlySpan<PciFunction> functions)
+    {
+        if (functions.Length > Abi.ParkMaxFunctions)
+        {
+            throw new DeviceException(request, Errno.EINVAL, $"with {functions.Length} functions, at most {Abi.ParkMaxFunctions} are possible,");
+        }
+    }
+
+    private static void Fill(ref AbiFunctions target, ReadOnlySpan<PciFunction> functions)
+    {
+        for (int i = 0; i < functions.Length; i++)
+        {
+            target[i] = new AbiFunction { Bus = functions[i].Bus, Devfn = functions[i].Devfn };
+        }
+    }
 
     private static string Text(in AbiRelease release)
     {

@@ -27,7 +27,7 @@ internal sealed class GuestAgentService(
 
     public override async Task<Wire.PreflightReport> Preflight(Wire.PreflightRequest request, ServerCallContext context)
     {
-        PreflightQuestion question = new(request.UpgradeId, request.SlotBytes, request.KernelBytes, request.InitrdBytes);
+        PreflightQuestion question = new(request.UpgradeId, request.SlotBytes, request.KernelBytes, request.InitrdBytes) { TakeOverOnPanic = request.TakeOverOnPanic };
         IReadOnlyList<PreflightCheck>? checks = null;
         IReadOnlyList<StepTiming> timings = [];
         Wire.Strategy chosen = Wire.Strategy.Unspecified;
@@ -98,10 +98,10 @@ internal sealed class GuestAgentService(
     public override Task<Wire.StepResult> Start(Wire.StepRequest request, ServerCallContext context) =>
         RunAsync(Wire.Step.Start, request.UpgradeId, request.Epoch, context, steps.Start.Run);
 
-    public override Task<Wire.StepResult> AwaitStandby(Wire.StepRequest request, ServerCallContext context)
+    public override Task<Wire.StepResult> AwaitStandby(Wire.StandbyRequest request, ServerCallContext context)
     {
         TimeSpan patience = context.Deadline == DateTime.MaxValue ? LongestStandby : context.Deadline - time.GetUtcNow().UtcDateTime - AnswerTime;
-        return RunAsync(Wire.Step.Standby, request.UpgradeId, request.Epoch, context, step => steps.AwaitStandby.Run(step, patience), endsWithCaller: true);
+        return RunAsync(Wire.Step.Standby, request.UpgradeId, request.Epoch, context, step => steps.AwaitStandby.Run(step, patience, request.TakeOverOnPanic), endsWithCaller: true);
     }
 
     public override Task<Wire.StepResult> Transfer(Wire.StepRequest request, ServerCallContext context) =>

@@ -2,12 +2,13 @@ using System.Diagnostics;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Twin;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Services;
 
 /// <summary>The status, from procfs, the module's query and the journal's picture: takes no lock and waits for no step.</summary>
-public sealed class StatusReader(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, GuestNetwork network, KernelIdentity identity)
+public sealed class StatusReader(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, GuestNetwork network, Standby standby, KernelIdentity identity)
 {
     private static readonly string Version = typeof(StatusReader).Assembly.GetName().Version?.ToString(3) ?? "0";
 
@@ -44,6 +45,8 @@ public sealed class StatusReader(ITwinKernelDevice device, UpgradeJournal journa
         status.TwinBooted = machine.TwinBooted;
         status.HasParent = machine.HasParent;
         status.ParentParked = machine.ParentParked;
+        status.TookOver = machine is { TwinBooted: true, HasParent: false } or { ParentParked: true }
+            && standby.Order is { Failover: true } order && order.UpgradeId == status.UpgradeId;
         (status.MachineMemoryBytes, status.MachineMemoryOwnedBytes) = MachineMemory.Sum(machine.Ranges);
         Dictionary<uint, ClaimedSlot> slots = device.Slots().ToDictionary(slot => slot.Id);
         foreach (RunningInstance instance in device.Instances())
@@ -60,6 +63,7 @@ public sealed class StatusReader(ITwinKernelDevice device, UpgradeJournal journa
                 Slot = instance.Slot,
                 ImageId = files.TryRead($"/sys/kernel/twinkernel/instances/{instance.Id}/image_id") ?? "",
                 Beat = instance.Beat,
+                Armed = files.TryRead($"/sys/kernel/twinkernel/instances/{instance.Id}/armed") == "1",
                 BeatAgeNs = (ulong)(instance.BeatAge.Ticks * TimeSpan.NanosecondsPerTick),
             });
         }

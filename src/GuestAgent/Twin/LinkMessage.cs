@@ -50,6 +50,12 @@ public sealed record HandoverOrder
 
     /// <summary>Of the slot that kernel B lives in: the next upgrade will want one as large.</summary>
     public required ulong SlotBytes { get; init; }
+
+    /// <summary>
+    /// To be carried out when kernel A is seen to have ended in a panic, and committed at once. False: kernel A is about to park, and the
+    /// host commits.
+    /// </summary>
+    public bool Failover { get; init; }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

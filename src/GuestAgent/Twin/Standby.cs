@@ -15,7 +15,8 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 /// The order is kept in <c>/run/twinkernel/handover.json</c> (mode 0600), so that an agent that is started again goes on with it.
 /// </summary>
 public sealed partial class Standby(
-    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, QuietConsole console, BearerToken token, StepRunner runner, ContactWatchdog watchdog, ILogger<Standby> logger)
+    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, QuietConsole console, BearerToken token, StepRunner runner,
+    Commit commit, ContactWatchdog watchdog, ILogger<Standby> logger)
 {
     private const string OrderPath = "/run/twinkernel/handover.json";
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
@@ -93,13 +94,29 @@ public sealed partial class Standby(
             context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience));
             console.End();
             runner.Record(context, null);
-            watchdog.Begin();
+            if (order.Failover)
+            {
+                Log.TookOver(logger);
+                _ = runner.RunAsync(Wire.Step.Commit, order.UpgradeId, order.Epoch, step => commit.Run(step, order.SlotBytes), CancellationToken.None);
+            }
+            else
+            {
+                watchdog.Begin();
+            }
         }
         catch (Exception error)
         {
             console.End();
             runner.Record(context, error);
-            GoBack();
+            if (order.Failover)
+            {
+                // Nobody serves, and kernel A has ended: what a panic does where no kernel stands by.
+                files.Write("/proc/sysrq-trigger", "b");
+            }
+            else
+            {
+                GoBack();
+            }
         }
     }
 
@@ -159,10 +176,14 @@ public sealed partial class Standby(
             journal.Open(order.UpgradeId, order.Epoch);
         }
 
-        journal.Record(new StepEntry { Step = Wire.Step.CutOver, State = Wire.StepState.Running });
         token.Take(order.Token);
+        if (!order.Failover)
+        {
+            journal.Record(new StepEntry { Step = Wire.Step.CutOver, State = Wire.StepState.Running });
+            console.Begin();
+        }
+
         WriteOrder(order);
-        console.Begin();
         _order = order;
     }
 
@@ -227,6 +248,9 @@ public sealed partial class Standby(
 
         [LoggerMessage(302, LogLevel.Error, "standby: the link to the parent ended: {Message}")]
         public static partial void MailboxLost(ILogger logger, string message);
+
+        [LoggerMessage(304, LogLevel.Warning, "standby: the parent panicked; this kernel took over, and commits")]
+        public static partial void TookOver(ILogger logger);
 
         [LoggerMessage(303, LogLevel.Critical, "standby: take-over failed, and the parent cannot go on either: {Message}")]
         public static partial void NoWayBack(ILogger logger, string message);

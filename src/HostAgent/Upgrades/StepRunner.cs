@@ -14,6 +14,7 @@ internal sealed record StepOutcome(StepCompleted? Completed, StepFailed? Failed)
 internal static class StepRunner
 {
     private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(200);
 
     /// <param name="context">Of the step.</param>
     /// <param name="took">How long the step has been going, from its acceptance.</param>
@@ -54,7 +55,6 @@ internal static class StepRunner
         }
         catch (Exception e)
         {
-            ObservedOutage? outage = Outage(context);
             if (e is RpcException rpc && rpc.StepErrorOf() is { } error)
             {
                 context.Timings.Add(error.Timings);
@@ -62,7 +62,10 @@ internal static class StepRunner
 
             GuestStatus? seen = await LookAsync(context, stopping).ConfigureAwait(false);
             stopping.ThrowIfCancellationRequested();
-            (UpgradeFailure failure, string reason) = Explain(context, e, seen is not null, superseded.IsCancellationRequested);
+            ObservedOutage? outage = Outage(context);
+            (UpgradeFailure failure, string reason) = TakeOver.Happened(command, seen)
+                ? (UpgradeFailure.TookOver, TakeOver.Reason(context, seen!))
+                : Explain(context, e, seen is not null, superseded.IsCancellationRequested);
             return new StepOutcome(null, Failed(command, failure, reason) with
             {
                 Timings = context.Timings.With(Name(command.Step), took()),
@@ -140,22 +143,29 @@ internal static class StepRunner
     private static ObservedOutage? Outage(StepContext context) =>
         context.Command.Step >= UpgradeStep.CutOver ? context.Observations.Report(context.Command.UpgradeId) : null;
 
-    /// <summary>What the guest says of itself; null when it does not answer. Never fails.</summary>
+    /// <summary>What the guest says of itself; null when it does not answer, neither kernel of it. Never fails.</summary>
     private static async Task<GuestStatus?> LookAsync(StepContext context, CancellationToken stopping)
     {
-        if (context.Machine.Endpoint is not { } endpoint)
+        TimeSpan patience = TakeOver.IsPossible(context.Command) ? TakeOver.Patience : TimeSpan.Zero;
+        long started = context.Time.GetTimestamp();
+        while (context.Machine.Endpoint is { } endpoint)
         {
-            return null;
+            try
+            {
+                return await GuestConnection.AskStatusAsync(endpoint, LastLook, stopping).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is RpcException or OperationCanceledException)
+            {
+                if (stopping.IsCancellationRequested || context.Time.GetElapsedTime(started) >= patience)
+                {
+                    return null;
+                }
+            }
+
+            await Task.Delay(LookAgain, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        try
-        {
-            return await GuestConnection.AskStatusAsync(endpoint, LastLook, stopping).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is RpcException or OperationCanceledException)
-        {
-            return null;
-        }
+        return null;
     }
 
     private static (UpgradeFailure Failure, string Reason) Explain(StepContext context, Exception e, bool guestAnswers, bool superseded)

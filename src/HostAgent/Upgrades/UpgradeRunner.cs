@@ -167,7 +167,9 @@ internal sealed partial class UpgradeRunner : IHostedService, IDisposable
             return StepRunner.Failed(command, UpgradeFailure.Internal, $"The command's deadline is {command.Deadline}; it must be more than zero and at most {LongestDeadline}.");
         }
 
-        return command.Step != UpgradeStep.RollBack && _journal.Find(command.UpgradeId, UpgradeStep.RollBack) is not null
+        // A roll back that found kernel B in A's place has undone nothing, and the commit follows.
+        return command.Step != UpgradeStep.RollBack
+            && _journal.Find(command.UpgradeId, UpgradeStep.RollBack) is { } rollBack && rollBack.Failed?.Failure != UpgradeFailure.TookOver
             ? StepRunner.Failed(command, UpgradeFailure.Internal, "The upgrade was rolled back; nothing may follow that.")
             : null;
     }

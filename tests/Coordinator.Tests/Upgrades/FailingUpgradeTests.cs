@@ -35,6 +35,21 @@ public sealed class FailingUpgradeTests(ServersFixture servers)
         end.Steps[4].Timings.Count.ShouldBe(3);
     }
 
+    [Theory]
+    [InlineData(UpgradeStep.Transfer, UpgradeStep.Transfer)]
+    [InlineData(UpgradeStep.Transfer, UpgradeStep.RollBack)]
+    public async Task When_kernel_B_took_over_a_commit_follows_and_not_a_roll_back(UpgradeStep fails, UpgradeStep seen)
+    {
+        (Wire.Upgrade end, UpgradeStep[] asked) = await RunAsync((host, command) =>
+            command.Step == seen ? host.SayAsync(host.Failed(command, UpgradeFailure.TookOver, "A panicked, and B took over."))
+            : command.Step == fails ? host.SayAsync(host.Failed(command, UpgradeFailure.GuestAgentUnreachable, "Nobody answers."))
+            : host.AnswerAsync(command));
+        (end.State, end.Succeeded, end.Failure, end.Reason).ShouldBe(("Completed", true, "", ""));
+        end.TakenOver.ShouldBe($"In {seen}: A panicked, and B took over.");
+        end.KernelReleaseAfter.ShouldBe("6.12.1");
+        asked[^2..].ShouldBe([seen, UpgradeStep.Commit]);
+    }
+
     [Fact]
     public async Task When_preflight_finds_a_blocker_nothing_is_rolled_back()
     {

@@ -38,6 +38,31 @@ public sealed class StartUpgradeTests(ServersFixture servers)
     }
 
     [Fact]
+    public async Task What_a_panic_shall_mean_reaches_every_step_and_needs_a_twin()
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        TestHostAgent host = await fleet.StartHostAsync("h1", "web");
+        foreach ((string strategy, string onPanic) in new[] { ("kexec", "failover"), ("reboot", "failover"), ("", "pray") })
+        {
+            Wire.StartUpgradeRequest wrong = Request("h1", "debian-6.12");
+            (wrong.Strategy, wrong.OnPanic) = (strategy, onPanic);
+            RpcException refused = await Should.ThrowAsync<RpcException>(async () => await coordinator.Client.StartUpgradeAsync(wrong));
+            (refused.StatusCode, refused.Status.Detail.Contains("on_panic", StringComparison.Ordinal)).ShouldBe((StatusCode.InvalidArgument, true));
+        }
+
+        Wire.StartUpgradeRequest request = Request("h1", "debian-6.12");
+        request.OnPanic = "failover";
+        Wire.Upgrade started = (await coordinator.Client.StartUpgradeAsync(request)).Upgrades.Single();
+        started.OnPanic.ShouldBe("Failover");
+        (await coordinator.WatchAsync(started.Id))[^1].State.ShouldBe("Completed");
+        host.Commands.ShouldAllBe(one => one.Command.OnPanic == PanicPolicy.Failover);
+
+        request.OnPanic = "reset";
+        (await Should.ThrowAsync<RpcException>(async () => await coordinator.Client.StartUpgradeAsync(request))).Status.Detail.ShouldContain("on panic Failover");
+    }
+
+    [Fact]
     public async Task Of_many_requests_for_one_guest_at_once_one_wins_and_the_others_start_nothing()
     {
         await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);

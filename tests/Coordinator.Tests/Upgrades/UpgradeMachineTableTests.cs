@@ -104,6 +104,8 @@ public sealed class UpgradeMachineTableTests
 
                 yield return ("Failed", new UpgradeEvent.Failed(
                     host, epoch, step, UpgradeFailure.MachineGone, "gone", StepReport.Nothing));
+                yield return ("FailedTookOver", new UpgradeEvent.Failed(
+                    host, epoch, step, UpgradeFailure.TookOver, "A panicked", StepReport.Nothing));
                 yield return ("FailedGuestAnswers", new UpgradeEvent.Failed(
                     host, epoch, step, UpgradeFailure.Internal, "odd", StepReport.Nothing with { Guest = Guest }));
             }

@@ -217,6 +217,8 @@ public sealed class FakeDevice : ITwinKernelDevice
         return _answers.TryDequeue(out byte[]? answer) ? answer : null;
     }
 
+    public void Arm(uint instance, ReadOnlySpan<PciFunction> functions) => Called($"ARM {string.Join(' ', functions.ToArray())}");
+
     public ParkResult Park(uint instance, TimeSpan patience, ReadOnlySpan<PciFunction> functions)
     {
         Called($"PARK {string.Join(' ', functions.ToArray())} {patience.TotalMilliseconds.ToString(CultureInfo.InvariantCulture)}");

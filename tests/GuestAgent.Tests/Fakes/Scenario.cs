@@ -21,6 +21,9 @@ internal sealed class Scenario : IDisposable
 
     public FakeGuest Guest { get; }
 
+    /// <summary>What <see cref="UpTo"/> asks of the standby.</summary>
+    public bool TakeOverOnPanic { get; set; }
+
     public FakeDevice Device { get; }
 
     public FakeKexec Kexec { get; }
@@ -73,6 +76,8 @@ internal sealed class Scenario : IDisposable
         Token.Take("secret");
         TwinInstances instances = new(Device, Journal);
         TwinLink link = new(Device, TimeProvider.System);
+        HandoverOffer offer = new(Device, Network, Token, link);
+        Commit commit = new(Device, memory, cpus);
         GiveBack giveBack = new(Device, Journal, Guest, memory, cpus);
         KexecImage image = new(Kexec, Guest);
         Steps = new Steps(
@@ -80,16 +85,16 @@ internal sealed class Scenario : IDisposable
             new Reserve(Device, Journal, Guest, memory, cpus, giveBack),
             new Load(Device, Journal, Guest, image),
             new Start(Device, Journal),
-            new AwaitStandby(instances, TimeProvider.System),
+            new AwaitStandby(Device, instances, offer, TimeProvider.System),
             new Transfer(Device, Journal, Guest, memory, cpus, Network, instances, link),
-            new CutOver(Device, Network, Token, instances, link, giveBack, Runner, NullLogger<CutOver>.Instance),
-            new Commit(Device, memory, cpus),
+            new CutOver(Device, Network, instances, offer, giveBack, Runner, NullLogger<CutOver>.Instance),
+            commit,
             new RollBack(Device, Journal, giveBack, image),
             new KexecLoad(image, Guest),
             new KexecCutOver(Kexec, image, Runner));
         Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
-        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, new QuietConsole(Guest), Token, Runner, Watchdog, NullLogger<Standby>.Instance);
-        Status = new StatusReader(Device, Journal, Guest, Network, new KernelIdentity(Guest));
+        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, new QuietConsole(Guest), Token, Runner, commit, Watchdog, NullLogger<Standby>.Instance);
+        Status = new StatusReader(Device, Journal, Guest, Network, Standby, new KernelIdentity(Guest));
         Inspection = new InspectionReader(Device, Guest, Network, Status);
     }
 
@@ -104,7 +109,8 @@ internal sealed class Scenario : IDisposable
 
     public Task<StepOutcome> Start() => Run(Wire.Step.Start, Steps.Start.Run);
 
-    public Task<StepOutcome> AwaitStandby(int milliseconds = 5000) => Run(Wire.Step.Standby, step => Steps.AwaitStandby.Run(step, TimeSpan.FromMilliseconds(milliseconds)));
+    public Task<StepOutcome> AwaitStandby(int milliseconds = 5000, bool takeOverOnPanic = false) =>
+        Run(Wire.Step.Standby, step => Steps.AwaitStandby.Run(step, TimeSpan.FromMilliseconds(milliseconds), takeOverOnPanic));
 
     public Task<StepOutcome> Transfer() => Run(Wire.Step.Transfer, Steps.Transfer.Run);
 
@@ -132,7 +138,7 @@ internal sealed class Scenario : IDisposable
         (Wire.Step Step, Func<Task> Run)[] all =
         [
             (Wire.Step.Preflight, () => Preflight()), (Wire.Step.Reserve, () => Reserve()), (Wire.Step.Load, () => Load()), (Wire.Step.Start, Start),
-            (Wire.Step.Standby, () => AwaitStandby()), (Wire.Step.Transfer, Transfer),
+            (Wire.Step.Standby, () => AwaitStandby(takeOverOnPanic: TakeOverOnPanic)), (Wire.Step.Transfer, Transfer),
         ];
         foreach ((Wire.Step step, Func<Task> run) in all)
         {

@@ -50,6 +50,35 @@ public sealed class HappyPathTests
         (await scenario.Load()).Entry.Facts["command_line"].ShouldContain("console=ttyS0,115200");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Kernel_B_is_told_what_to_take_before_this_kernel_is_armed_and_only_when_that_is_wanted(bool wanted)
+    {
+        using Scenario scenario = new();
+        scenario.TakeOverOnPanic = wanted;
+        await scenario.UpTo(Wire.Step.Standby);
+
+        scenario.Device.Calls.Where(call => call.StartsWith("ARM", StringComparison.Ordinal)).ShouldBe(wanted ? [$"ARM {FakeGuest.Function}"] : []);
+        scenario.Device.Asked.Count.ShouldBe(wanted ? 1 : 0);
+        if (wanted)
+        {
+            HandoverOrder order = scenario.Device.Asked[0].Order!;
+            (order.Failover, order.Mac, order.Network, order.Token, order.UpgradeId).ShouldBe((true, FakeGuest.Mac, "10.0.2.15/24,10.0.2.2", "secret", "u1"));
+            scenario.Device.Calls.IndexOf("SEND").ShouldBeLessThan(scenario.Device.Calls.IndexOf($"ARM {FakeGuest.Function}"));
+        }
+    }
+
+    [Fact]
+    public async Task Kernel_B_that_refuses_what_it_is_told_leaves_this_kernel_unarmed()
+    {
+        using Scenario scenario = new();
+        scenario.Device.Peer = question => new LinkMessage { Sequence = question.Sequence, Kind = LinkMessage.Refused, Error = "no" };
+        await scenario.UpTo(Wire.Step.Start);
+        (await Should.ThrowAsync<StepFailure>(() => scenario.AwaitStandby(takeOverOnPanic: true))).Message.ShouldContain("refused 'handover'");
+        scenario.Device.Calls.ShouldNotContain(call => call.StartsWith("ARM", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Transfer_gives_every_cpu_but_the_machines_boot_cpu_and_asks_the_twin_to_bring_it_up()
     {

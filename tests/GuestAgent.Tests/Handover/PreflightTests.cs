@@ -38,6 +38,24 @@ public sealed class PreflightTests
         checks.Single(check => check.Name == "module").Message.ShouldContain("99");
     }
 
+    [Theory]
+    [InlineData("1", "quiet", false)]
+    [InlineData("1", "quiet crash_kexec_post_notifiers", true)]
+    [InlineData("0", "quiet", true)]
+    public void A_crash_kernel_would_run_instead_of_kernel_B(string loaded, string commandLine, bool passes)
+    {
+        using Scenario scenario = new();
+        scenario.Guest.Put("/sys/kernel/kexec_crash_loaded", loaded + "\n");
+        scenario.Guest.Put("/proc/cmdline", commandLine + "\n");
+        scenario.Steps.Preflight.Run(Question).ShouldNotContain(check => check.Name == "panic");
+        PreflightCheck check = scenario.Steps.Preflight.Run(Question with { TakeOverOnPanic = true }).Single(check => check.Name == "panic");
+        check.Passed.ShouldBe(passes);
+        if (!passes)
+        {
+            check.Message.ShouldContain("--on-panic reset");
+        }
+    }
+
     [Fact]
     public void Without_the_module_the_reason_is_told_and_the_other_checks_are_made()
     {

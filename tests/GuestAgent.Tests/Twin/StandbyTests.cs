@@ -83,6 +83,64 @@ public sealed class StandbyTests
     }
 
     [Fact]
+    public async Task A_panic_of_A_is_taken_over_and_committed_without_being_asked()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Guest.Put("/proc/sys/kernel/printk", "7\t4\t1\t7\n");
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order with { Failover = true } }).Kind.ShouldBe(LinkMessage.Done);
+        scenario.Guest.Read("/proc/sys/kernel/printk").ShouldStartWith("7", customMessage: "standing by is no gap");
+        scenario.Status.Read().Steps.ShouldBeEmpty();
+        scenario.Status.Read().TookOver.ShouldBeFalse();
+
+        scenario.Device.ParentParked = true;
+        scenario.Standby.TakeOver(scenario.Standby.Order!, TimeSpan.Zero);
+
+        await WaitAsync(() => scenario.Journal.Current!.Succeeded(Wire.Step.Commit));
+        scenario.Device.Calls.ShouldContain("COMMIT");
+        Wire.Status status = scenario.Status.Read();
+        (status.TookOver, status.UpgradeId, status.HasParent).ShouldBe((true, "u9", false));
+        status.Steps.Select(step => (step.Step, step.State)).ShouldBe([(Wire.Step.CutOver, Wire.StepState.Succeeded), (Wire.Step.Commit, Wire.StepState.Succeeded)]);
+
+        // The host's own commit finds it done; the next upgrade has not taken over anything.
+        (await scenario.Run(Wire.Step.Commit, _ => throw new InvalidOperationException("again"), "u9", 3)).AlreadyDone.ShouldBeTrue();
+        scenario.Journal.Open("u10", 4);
+        scenario.Status.Read().TookOver.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_cut_over_replaces_what_was_said_for_the_case_of_a_panic()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order with { Failover = true } });
+        scenario.Standby.Answer(new LinkMessage { Sequence = 5, Kind = LinkMessage.Handover, Order = Order });
+        scenario.Device.ParentParked = true;
+        scenario.Standby.TakeOver(scenario.Standby.Order!, TimeSpan.Zero);
+        scenario.Device.Calls.ShouldNotContain("COMMIT");
+        scenario.Status.Read().TookOver.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_take_over_after_a_panic_that_fails_resets_the_machine()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Guest.Put("/proc/sysrq-trigger", "");
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order with { Failover = true } });
+        scenario.Device.Failures.Enqueue(("ADOPT_FUNCTION", Errno.ENODEV));
+        scenario.Standby.TakeOver(scenario.Standby.Order!, TimeSpan.Zero);
+        scenario.Guest.Read("/proc/sysrq-trigger").ShouldBe("b");
+        scenario.Device.Calls.ShouldNotContain("RETURN", "kernel A has ended");
+    }
+
+    private static async Task WaitAsync(Func<bool> condition)
+    {
+        using CancellationTokenSource deadline = new(TimeSpan.FromSeconds(20));
+        while (!condition())
+        {
+            await Task.Delay(10, deadline.Token);
+        }
+    }
+
+    [Fact]
     public void Brings_the_cpu_with_the_apic_id_online()
     {
         using Scenario scenario = KernelB();

@@ -49,6 +49,9 @@ internal sealed class FakeGuest : IAsyncDisposable
 
     public long LoadedBytes { get; set; }
 
+    /// <summary>As the standby step asked.</summary>
+    public bool TakesOverOnPanic { get; set; }
+
     public bool PreflightPasses { get; set; } = true;
 
     public bool KexecPasses { get; set; } = true;
@@ -158,7 +161,11 @@ internal sealed class FakeGuestService(FakeGuest guest) : Contracts.Guest.GuestA
 
     public override Task<StepResult> Start(StepRequest request, ServerCallContext context) => StepAsync("Start", context);
 
-    public override Task<StepResult> AwaitStandby(StepRequest request, ServerCallContext context) => StepAsync("AwaitStandby", context);
+    public override Task<StepResult> AwaitStandby(StandbyRequest request, ServerCallContext context)
+    {
+        guest.TakesOverOnPanic = request.TakeOverOnPanic;
+        return StepAsync("AwaitStandby", context);
+    }
 
     public override Task<StepResult> Transfer(StepRequest request, ServerCallContext context) => StepAsync("Transfer", context);
 

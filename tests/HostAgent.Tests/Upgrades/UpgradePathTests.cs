@@ -108,6 +108,47 @@ public sealed class UpgradePathTests : IAsyncLifetime
         failed.Reason.ShouldNotContain("earlier boot");
     }
 
+    [Theory]
+    [InlineData(UpgradeStep.Standby, "AwaitStandby")]
+    [InlineData(UpgradeStep.Transfer, "Transfer")]
+    [InlineData(UpgradeStep.CutOver, "CutOver")]
+    [InlineData(UpgradeStep.RollBack, "RollBack")]
+    public async Task A_kernel_B_that_took_over_is_found_whatever_the_step_and_the_commit_is_still_possible(UpgradeStep step, string call)
+    {
+        await _bench.SucceedAsync(UpgradeStep.Boot);
+        bool panicked = false;
+        _bench.Guest.Before = async (name, cancelled) =>
+        {
+            if (name == call && !panicked)
+            {
+                panicked = true;
+                await File.WriteAllTextAsync(_bench.Machine.ConsoleLogs[0], "[ 9.0] Kernel panic - not syncing: sysrq triggered crash\r\n", cancelled);
+                _bench.Guest.SwitchToB();
+                _bench.Guest.Commit();
+                _bench.Guest.Status.TookOver = true;
+                _bench.Guest.Status.UpgradeId = _bench.UpgradeId.ToString();
+                throw FakeGuest.Refusal("WRONG_STEP", "the upgrade has been committed");
+            }
+        };
+        StepFailed failed = (StepFailed)await _bench.RunAsync(_bench.Command(step) with { OnPanic = PanicPolicy.Failover });
+        failed.Failure.ShouldBe(UpgradeFailure.TookOver, failed.Reason);
+        failed.Reason.ShouldContain("sysrq triggered crash");
+        failed.Guest!.KernelRelease.ShouldBe("6.12.0-b");
+        _bench.Guest.TakesOverOnPanic.ShouldBe(step == UpgradeStep.Standby);
+        (await _bench.SucceedAsync(UpgradeStep.Commit)).Guest!.CpusOnline.ShouldBe(2);
+        _bench.Machine.Records.ShouldBe(["committed " + _bench.ImageDigest]);
+    }
+
+    [Fact]
+    public async Task Another_upgrades_take_over_is_not_this_ones()
+    {
+        _bench.Guest.SwitchToB();
+        _bench.Guest.Status.TookOver = true;
+        _bench.Guest.Status.UpgradeId = "another";
+        _bench.Guest.Before = (name, _) => name == "Transfer" ? throw FakeGuest.Refusal("DEVICE", "no") : Task.CompletedTask;
+        ((StepFailed)await _bench.RunAsync(_bench.Command(UpgradeStep.Transfer) with { OnPanic = PanicPolicy.Failover })).Failure.ShouldBe(UpgradeFailure.TransferRefused);
+    }
+
     [Fact]
     public async Task A_silent_kernel_B_fails_at_the_deadline_with_the_end_of_its_console()
     {

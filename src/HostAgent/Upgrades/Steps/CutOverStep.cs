@@ -109,6 +109,11 @@ internal static class CutOverStep
 
             ThrowIfRefused(call);
             GuestStatus? status = await AskOnceAsync(endpoint, cancellationToken).ConfigureAwait(false);
+            if (TakeOver.Happened(context.Command, status))
+            {
+                throw new StepException(UpgradeFailure.TookOver, TakeOver.Reason(context, status!));
+            }
+
             if (status is not null && status.BootId != bootIdOfA)
             {
                 return status.TwinBooted

@@ -26,6 +26,7 @@ internal static class PreflightStep
             Epoch = (ulong)context.Command.Epoch,
             KernelBytes = (ulong)image.Manifest.Kernel.Bytes,
             InitrdBytes = (ulong)image.Manifest.Initrd.Bytes,
+            TakeOverOnPanic = context.Command.OnPanic == PanicPolicy.Failover,
             Strategies = { wanted switch { UpgradeStrategy.Auto => [Strategy.Twin, Strategy.Kexec], UpgradeStrategy.Kexec => [Strategy.Kexec], _ => [Strategy.Twin] } },
         };
         PreflightReport report = await context.CallAsync(

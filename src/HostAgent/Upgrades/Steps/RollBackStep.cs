@@ -33,6 +33,13 @@ internal static class RollBackStep
             MachineEndpoint endpoint = await RunningAsync(context, cancellationToken).ConfigureAwait(false);
             try
             {
+                if (TakeOver.IsPossible(context.Command)
+                    && await GuestConnection.AskStatusAsync(endpoint, TimeSpan.FromSeconds(2), cancellationToken).ConfigureAwait(false) is var now
+                    && TakeOver.Happened(context.Command, now))
+                {
+                    throw new StepException(UpgradeFailure.TookOver, TakeOver.Reason(context, now));
+                }
+
                 if (!rolledBack && !nothingToUndo)
                 {
                     await CallAsync(context, endpoint, cancellationToken).ConfigureAwait(false);

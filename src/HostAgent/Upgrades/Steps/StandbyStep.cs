@@ -13,8 +13,20 @@ internal static class StandbyStep
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         using CancellationTokenSource panicked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        StandbyRequest request = new()
+        {
+            UpgradeId = context.Command.UpgradeId.ToString(),
+            Epoch = (ulong)context.Command.Epoch,
+            TakeOverOnPanic = context.Command.OnPanic == PanicPolicy.Failover,
+        };
+        if (request.TakeOverOnPanic)
+        {
+            // A take-over may come at any moment from here on, and its outage is wanted too.
+            context.Observations.Begin(context.Command.UpgradeId, context.Endpoint);
+        }
+
         Task<StepResult> ready = context.StepAsync(
-            (guest, options) => guest.Client.AwaitStandbyAsync(context.Request, options).ResponseAsync, panicked.Token);
+            (guest, options) => guest.Client.AwaitStandbyAsync(request, options).ResponseAsync, panicked.Token);
         try
         {
             while (await Task.WhenAny(ready, Task.Delay(LookEvery, cancellationToken)).ConfigureAwait(false) != ready)

@@ -1,0 +1,38 @@
+using Grpc.Core;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Services;
+using TwinKernel.Fleet.GuestAgent.Twin;
+
+namespace TwinKernel.Fleet.GuestAgent.Handover;
+
+/// <summary>Tells kernel B all that it needs to serve in the place of this one: for a cut-over that follows, or for the case of a panic.</summary>
+public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinLink link)
+{
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Returns when kernel B has agreed, with the functions that it will take.</summary>
+    /// <exception cref="StepFailure">There is nothing to hand over, or kernel B refused or did not answer.</exception>
+    public PciFunction[] Make(StepContext context, RunningInstance instance, bool failover)
+    {
+        if (network is not { Interface: { } own, Configuration: { } configuration } || token.Value is not { } secret)
+        {
+            throw new StepFailure(StatusCode.FailedPrecondition, Reasons.Internal, "This kernel has no configured network interface or no token to hand over.");
+        }
+
+        PciFunction[] functions = [own.Function];
+        HandoverOrder order = new()
+        {
+            UpgradeId = context.UpgradeId,
+            Epoch = context.Epoch,
+            Token = secret,
+            Mac = own.Mac,
+            Network = configuration.ToString(),
+            Functions = functions,
+            SlotBytes = device.Slots().Where(slot => slot.Id == instance.Slot).Select(slot => slot.Bytes).FirstOrDefault(),
+            Failover = failover,
+        };
+        context.Measure("agree", () =>
+            link.Ask(instance.Id, new LinkMessage { Sequence = 0, Kind = LinkMessage.Handover, Order = order }, AnswerPatience, context.Cancellation));
+        return functions;
+    }
+}
