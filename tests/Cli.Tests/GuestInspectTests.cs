@@ -44,7 +44,9 @@ public sealed class GuestInspectTests : IAsyncLifetime
                 {
                     new Inspection.Types.Function { Address = "0000:00:02.0", Class = "0x020000", Driver = "virtio-pci", NetworkInterface = "eth0", Owner = "this kernel" },
                     new Inspection.Types.Function { Address = "0000:00:1f.0", Class = "0x060100", Owner = "this kernel" },
+                    new Inspection.Types.Function { Address = "0000:01:00.0", Class = "0x020000", Driver = "twinkernel", Owner = "instance 1" },
                 },
+                Links = { new Inspection.Types.Link { Instance = 1, NetworkInterface = "twin0", Carrier = true, Counters = { ["tx_packets"] = 1234, ["rx_packets"] = 7, ["refused_index"] = 0 } } },
             },
         };
     }
@@ -65,11 +67,13 @@ public sealed class GuestInspectTests : IAsyncLifetime
             $"Upgrade {Some.Id}: start succeeded, standby running",
             "OWNER CPUS MEMORY FUNCTIONS",
             "this kernel 0,2 639.0 MiB 0000:00:02.0 eth0",
-            "instance 1 1,3 384.0 MiB -",
+            "instance 1 1,3 384.0 MiB 0000:01:00.0 twinkernel",
             "INSTANCE STATE KERNEL CPUS SLOT LAST BEAT IMAGE",
             "1 alive 6.12.117 1,3 2 7.0 ms ago sha256:0123456789ab",
             "SLOT START SIZE WINDOW INSTANCE",
             "2 0x20100000 384.0 MiB 0x10000 1",
+            "LINK TO INTERFACE CARRIER COUNTERS",
+            "instance 1 twin0 up rx_packets 7, tx_packets 1,234",
         ]);
         fleet.Answers.Requests.ShouldBe([new InspectGuestRequest { Guest = "vm-1", Host = "host-1" }]);
     }

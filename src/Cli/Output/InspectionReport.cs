@@ -28,6 +28,7 @@ internal sealed class InspectionReport(Surroundings surroundings)
         PrintOwners(inspection);
         PrintInstances(status);
         PrintSlots(inspection);
+        PrintLinks(inspection);
     }
 
     private static string Origin(Status status) => status switch
@@ -78,6 +79,21 @@ internal sealed class InspectionReport(Surroundings surroundings)
             foreach (var slot in inspection.Slots)
             {
                 listing.Add($"{slot.Id}", $"0x{slot.Start:x}", Units.Bytes(slot.Bytes), $"0x{slot.Window:x}", slot.Instance == 0 ? "-" : $"{slot.Instance}");
+            }
+
+            surroundings.Console.Write(listing.Table);
+        }
+    }
+
+    private void PrintLinks(Inspection inspection)
+    {
+        if (inspection.Links.Count > 0)
+        {
+            var listing = new Listing(surroundings.OnTerminal, "LINK TO", "INTERFACE", "CARRIER", "COUNTERS");
+            foreach (var link in inspection.Links)
+            {
+                var counters = link.Counters.Where(counter => counter.Value > 0).OrderBy(counter => counter.Key, StringComparer.Ordinal).Select(counter => $"{counter.Key} {Units.Count(counter.Value)}");
+                listing.Add(link.Instance == 0 ? "parent" : $"instance {link.Instance}", OrNone(link.NetworkInterface), link.Carrier ? "up" : "down", OrNone(string.Join(", ", counters)));
             }
 
             surroundings.Console.Write(listing.Table);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
@@ -8,12 +9,15 @@ namespace TwinKernel.Fleet.GuestAgent.Services;
 internal sealed class InspectionReader(ITwinKernelDevice device, KernelFiles files, GuestNetwork network, StatusReader status)
 {
     private const string Functions = "/sys/bus/pci/devices";
+    private const string Instances = "/sys/kernel/twinkernel/instances";
+    private const string Links = "/sys/kernel/twinkernel/links";
     private const string ThisKernel = "this kernel";
 
     public Wire.Inspection Read()
     {
         Wire.Inspection inspection = new() { Status = status.Read() };
         AddFunctions(inspection);
+        AddLinks(inspection);
         try
         {
             MachineView machine = device.Query();
@@ -86,6 +90,9 @@ internal sealed class InspectionReader(ITwinKernelDevice device, KernelFiles fil
 
     private void AddFunctions(Wire.Inspection inspection)
     {
+        Dictionary<string, string> given = files.List(Instances)
+            .SelectMany(instance => (files.TryRead($"{Instances}/{instance}/functions") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(address => (address, instance)))
+            .ToDictionary(gift => gift.address, gift => $"instance {gift.instance}");
         Dictionary<PciFunction, string> interfaces = network.List().ToDictionary(found => found.Function, found => found.Name);
         foreach (string address in files.List(Functions).Order(StringComparer.Ordinal))
         {
@@ -97,9 +104,31 @@ internal sealed class InspectionReader(ITwinKernelDevice device, KernelFiles fil
                     Class = files.TryRead($"{Functions}/{address}/class") ?? "",
                     Driver = Path.GetFileName(files.Resolve($"{Functions}/{address}/driver")) ?? "",
                     NetworkInterface = interfaces.GetValueOrDefault(function, ""),
-                    Owner = ThisKernel,
+                    Owner = given.GetValueOrDefault(address, ThisKernel),
                 });
             }
+        }
+    }
+
+    private void AddLinks(Wire.Inspection inspection)
+    {
+        foreach (string id in files.List(Links).Order(StringComparer.Ordinal))
+        {
+            Wire.Inspection.Types.Link link = new()
+            {
+                Instance = uint.TryParse(id, CultureInfo.InvariantCulture, out uint instance) ? instance : 0,
+                NetworkInterface = files.TryRead($"{Links}/{id}/interface") ?? "",
+                Carrier = files.TryRead($"{Links}/{id}/carrier") == "1",
+            };
+            foreach (string counter in files.List($"{Links}/{id}").Except(["interface", "carrier", "start", "bytes"]))
+            {
+                if (ulong.TryParse(files.TryRead($"{Links}/{id}/{counter}"), CultureInfo.InvariantCulture, out ulong value))
+                {
+                    link.Counters[counter] = value;
+                }
+            }
+
+            inspection.Links.Add(link);
         }
     }
 }

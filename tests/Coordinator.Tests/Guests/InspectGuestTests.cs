@@ -14,7 +14,7 @@ public sealed class InspectGuestTests(ServersFixture servers)
     public async Task What_the_guest_says_arrives_and_each_refusal_says_what_to_do()
     {
         await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
-        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync("--Delivery:AnswerWithin=00:00:01");
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync("--Delivery:AnswerWithin=00:00:05");
         TestHostAgent h1 = await fleet.StartHostAsync("h1", "web", "db");
         await fleet.StartHostAsync("h2", "web", "mute");
         Inspection said = new() { Status = new() { BootId = "aaaa" }, Memory = { new Inspection.Types.Memory { Start = 1 << 20, Bytes = 1 << 30, Owner = "this kernel" } } };
@@ -37,7 +37,7 @@ public sealed class InspectGuestTests(ServersFixture servers)
         await RefusedAsync("web", "h9", StatusCode.NotFound, "twinfleet hosts list");
         await RefusedAsync("web", "", StatusCode.InvalidArgument, "hosts h1, h2 each have a guest 'web'");
         await RefusedAsync("db", "", StatusCode.FailedPrecondition, "does not answer");
-        await RefusedAsync("mute", "", StatusCode.FailedPrecondition, "The agent of host h2 did not answer within 1 s");
+        await RefusedAsync("mute", "", StatusCode.FailedPrecondition, "The agent of host h2 did not answer within 5 s");
 
         HostHeartbeat last = h1.Heartbeat() with { Interval = TimeSpan.FromMilliseconds(1) };
         await h1.BeatAsync(last);

@@ -16,6 +16,12 @@ public sealed class InspectionTests
         ulong before = Bytes(scenario.Inspection.Read(), "this kernel");
         await scenario.UpTo(Wire.Step.Standby);
         scenario.Guest.Put($"/sys/kernel/twinkernel/instances/{scenario.Device.Instances()[0].Id}/image_id", "sha256:abc\n");
+        scenario.Guest.Put($"/sys/kernel/twinkernel/instances/{scenario.Device.Instances()[0].Id}/functions", "0000:01:00.0\n");
+        scenario.Guest.Put("/sys/bus/pci/devices/0000:01:00.0/class", "0x020000\n");
+        scenario.Guest.Put("/sys/kernel/twinkernel/links/2/interface", "twin0\n");
+        scenario.Guest.Put("/sys/kernel/twinkernel/links/2/carrier", "1\n");
+        scenario.Guest.Put("/sys/kernel/twinkernel/links/2/start", "0x20000000\n");
+        scenario.Guest.Put("/sys/kernel/twinkernel/links/2/rx_packets", "7\n");
 
         Wire.Inspection inspection = scenario.Inspection.Read();
 
@@ -29,7 +35,11 @@ public sealed class InspectionTests
         inspection.Cpus.Count(cpu => cpu.MachineBoot).ShouldBe(1);
         Bytes(inspection, $"slot {slot.Id}").ShouldBe(slot.Bytes, "the model of the module names no instance in the slot");
         (Bytes(inspection, "this kernel") + slot.Bytes).ShouldBe(before);
-        Wire.Inspection.Types.Function card = inspection.Functions.ShouldHaveSingleItem();
+        inspection.Functions.Select(function => function.Owner).ShouldBe(["this kernel", $"instance {instance.Id}"]);
+        Wire.Inspection.Types.Link link = inspection.Links.ShouldHaveSingleItem();
+        (link.Instance, link.NetworkInterface, link.Carrier).ShouldBe((2u, "twin0", true));
+        link.Counters.ShouldHaveSingleItem().ShouldBe(new KeyValuePair<string, ulong>("rx_packets", 7));
+        Wire.Inspection.Types.Function card = inspection.Functions[0];
         (card.Address, card.Class, card.Driver, card.NetworkInterface, card.Owner).ShouldBe((FakeGuest.Function, "0x020000", "virtio-pci", "eth0", "this kernel"));
     }
 
@@ -66,7 +76,7 @@ public sealed class InspectionTests
     {
         using Scenario scenario = new();
         MissingDevice missing = new(new DeviceException("open", Errno.ENOENT, "/dev/twinkernel"));
-        StatusReader status = new(missing, scenario.Journal, scenario.Guest, scenario.Network, new KernelIdentity(scenario.Guest));
+        StatusReader status = new(missing, scenario.Journal, scenario.Guest, scenario.Network, scenario.Standby, new KernelIdentity(scenario.Guest));
 
         Wire.Inspection inspection = new InspectionReader(missing, scenario.Guest, scenario.Network, status).Read();
 
