@@ -151,6 +151,8 @@ internal struct AbiLaunch
     public ulong PageTable;
     public ulong Control;
     public AbiImageId ImageId;
+    public ulong Link;
+    public ulong LinkBytes;
 }
 
 [InlineArray(Abi.ImageIdBytes)]
