@@ -18,6 +18,7 @@
 
 #define OLD_ADDRESS	"10.77.0.1"
 #define NEW_ADDRESS	"10.77.0.2"
+#define OUTSIDE_ADDRESS	"10.0.2.16"
 #define ECHO_PORT	7
 #define STREAM_PORT	19
 #define STREAM_BYTES	(32u << 20)
@@ -224,6 +225,28 @@ static void messages(uint32_t instance)
 	check(good == 100 && took[50] < 5000, "100 messages and answers, median %llu us", (unsigned long long)took[50]);
 }
 
+/*
+ * The instance's own address outside: this kernel answers for it on its card and leads it over the link. The machine's
+ * gateway, which is outside, asks this kernel who has it before it can answer the instance's ping.
+ */
+static void reached_from_outside(uint32_t instance)
+{
+	static const char *const settings[] = { "eth0/forwarding", "eth0/proxy_arp", "twin1/forwarding", "twin1/proxy_arp" };
+	char path[96];
+
+	for (int i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s", settings[i]);
+		check(write_file(path, "1"), "%s", settings[i]);
+	}
+	check(!system("route add -host " OUTSIDE_ADDRESS " dev twin1"), "a route to " OUTSIDE_ADDRESS " over the link");
+	tell(instance, "outside");
+	check(ping("10.0.2.2", 5000), "the network answers here as before");
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s", settings[i]);
+		write_file(path, "0");
+	}
+}
+
 static uint32_t launch_linked(struct claimed *claimed, const char *name)
 {
 	uint32_t instance;
@@ -253,6 +276,7 @@ static void links(const char *name)
 	messages(instance);
 	check(counter(instance, "rings") >= rings + 100, "each message rang: %lld rings", counter(instance, "rings"));
 	say("rescued by the heartbeat: %lld of %lld frames", counter(instance, "rescued"), counter(instance, "rx_packets"));
+	reached_from_outside(instance);
 	tell(instance, "down");
 	check(carrier_becomes("twin1", 0, 5000), "its interface is down: no carrier here");
 	tell(instance, "up");
@@ -292,6 +316,13 @@ static void noise_over(const char *where, int ms)
 	must(false, "there is a piece %s", where);
 }
 
+static void answered_from_outside(void)
+{
+	system("ifconfig twin0:1 " OUTSIDE_ADDRESS " netmask 255.255.255.0");
+	check(ping("10.0.2.2", 20000), "what is outside answers " OUTSIDE_ADDRESS " before the cut-over, through the other kernel's card");
+	system("ifconfig twin0:1 down");
+}
+
 /* What the old kernel asks for, until "go". FLOOD: a process that ends with "quiet", or 0. */
 static void obey(pid_t flood)
 {
@@ -309,6 +340,8 @@ static void obey(pid_t flood)
 		text[in.bytes] = '\0';
 		if (!strcmp(text, "down"))
 			system("ifconfig twin0 down");
+		else if (!strcmp(text, "outside"))
+			answered_from_outside();
 		else if (!strcmp(text, "up"))
 			interface_up("twin0", NEW_ADDRESS, 5000);
 		else if (!strncmp(text, "noise ", 6))

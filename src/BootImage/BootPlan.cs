@@ -41,6 +41,9 @@ public sealed record BootPlan
     /// <summary>Address of the control block, <see cref="BootPlanner.ControlBytes"/> long, page aligned, zeroed by a segment, reserved in the memory map.</summary>
     public required ulong Control { get; init; }
 
+    /// <summary>Address of the link's memory, <see cref="BootPlanner.LinkBytes"/> long, page aligned, reserved in the memory map; the launch prepares it.</summary>
+    public required ulong Link { get; init; }
+
     /// <summary>The command line that the kernel gets.</summary>
     public required string CommandLine { get; init; }
 

@@ -21,6 +21,9 @@ public static class BootPlanner
     /// <summary>Length of the control block in bytes (TWINKERNEL_CONTROL_BYTES in kernel/include/uapi/twinkernel.h).</summary>
     public const ulong ControlBytes = 0x10000;
 
+    /// <summary>Length of the memory for the link between the two kernels in bytes: a page and two rings of 1 MiB (kernel/include/abi/link.h).</summary>
+    public const ulong LinkBytes = 0x201000;
+
     /// <summary>Physical addresses end here: what Linux supports with four levels of page tables (64 TiB).</summary>
     internal const ulong AddressLimit = 1UL << 46;
 
@@ -41,11 +44,11 @@ public static class BootPlanner
         var layout = SlotLayout.Of(request, violations);
         var commandLine = TwinCommandLine.Build(request, layout.Control, violations);
         var acpi = AcpiTables.Build(request, layout.Acpi);
-        violations.Require((ulong)acpi.Length <= layout.Control - layout.Acpi, nameof(BootRequest.ApicIds),
-            $"ACPI tables of at most {layout.Control - layout.Acpi} bytes", $"{acpi.Length} for {request.ApicIds.Count} CPUs and {request.Nodes?.Memory.Count ?? 0} pieces of memory");
+        violations.Require((ulong)acpi.Length <= layout.Link - layout.Acpi, nameof(BootRequest.ApicIds),
+            $"ACPI tables of at most {layout.Link - layout.Acpi} bytes", $"{acpi.Length} for {request.ApicIds.Count} CPUs and {request.Nodes?.Memory.Count ?? 0} pieces of memory");
         violations.ThrowIfAny();
 
-        var map = MemoryMap.Build(request, layout.Acpi, layout.Control);
+        var map = MemoryMap.Build(request, layout.Acpi, layout.Link);
         var setupData = SetupData.Build(request.HeldBack, layout.SetupData, Math.Max(layout.Acpi, request.LowWindow.End));
         BootSegment[] segments =
         [
@@ -65,6 +68,7 @@ public static class BootPlanner
             BootParams = layout.BootParams,
             PageTable = layout.PageTable,
             Control = layout.Control,
+            Link = layout.Link,
             CommandLine = commandLine,
             MemoryMap = map,
             Segments = [.. segments.Where(segment => !segment.Bytes.IsEmpty).OrderBy(segment => segment.Address)],

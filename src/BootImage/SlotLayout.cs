@@ -5,11 +5,11 @@ namespace TwinKernel.Fleet.BootImage;
 
 /// <summary>
 /// Where everything lies in a slot: page tables, boot_params, command line and setup_data at its start, then the kernel,
-/// the initrd as high as it may lie, and in the last 1 MiB, outside of the kernel's RAM, ACPI tables and control block.
+/// the initrd as high as it may lie, and at its end, outside of the kernel's RAM, ACPI tables, the link and the control block.
 /// </summary>
 internal sealed record SlotLayout
 {
-    public const ulong TopBytes = 1UL << 20;
+    public const ulong TopBytes = (1UL << 20) + BootPlanner.LinkBytes;
     private const ulong PageBytes = 4096;
 
     public required ulong PageTable { get; init; }
@@ -25,6 +25,8 @@ internal sealed record SlotLayout
     public required ulong Initrd { get; init; }
 
     public required ulong Acpi { get; init; }
+
+    public required ulong Link { get; init; }
 
     public required ulong Control { get; init; }
 
@@ -63,6 +65,7 @@ internal sealed record SlotLayout
             Kernel = load,
             Initrd = request.Initrd.Length == 0 ? 0 : unchecked(initrdLimit - initrdBytes),
             Acpi = acpi,
+            Link = slot.End - BootPlanner.ControlBytes - BootPlanner.LinkBytes,
             Control = slot.End - BootPlanner.ControlBytes,
         };
     }

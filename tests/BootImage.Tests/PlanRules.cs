@@ -40,12 +40,14 @@ internal static class PlanRules
             first.Range.End.ShouldBeLessThanOrEqualTo(second.Range.Start);
         }
 
-        PhysicalRange[] ram = [.. request.HeldBack, request.LowWindow, new(request.Slot.Start, request.Slot.Size - (1 << 20))];
+        PhysicalRange[] ram = [.. request.HeldBack, request.LowWindow, new(request.Slot.Start, request.Slot.Size - (1 << 20) - BootPlanner.LinkBytes)];
         map.Where(e => e.Type == MemoryType.Ram).Select(e => e.Range).ShouldBe(ram, ignoreOrder: true);
         var others = map.Where(e => e.Type != MemoryType.Ram).ToList();
         others.ShouldAllBe(e => request.Slot.Contains(e.Range));
-        others.Aggregate(0ul, (sum, e) => sum + e.Range.Size).ShouldBe(1ul << 20);
+        others.Aggregate(0ul, (sum, e) => sum + e.Range.Size).ShouldBe((1ul << 20) + BootPlanner.LinkBytes);
         others.ShouldContain(e => e.Range.Contains(new PhysicalRange(plan.Control, 0x10000)));
+        others.ShouldContain(e => e.Range.Contains(new PhysicalRange(plan.Link, BootPlanner.LinkBytes)));
+        plan.Segments.Select(s => s.Range).ShouldAllBe(s => !s.Overlaps(new PhysicalRange(plan.Link, BootPlanner.LinkBytes)));
     }
 
     private static void HeldBackIsReserved(BootRequest request, BootPlan plan, BootedMemory memory)

@@ -3,8 +3,11 @@ using TwinKernel.Fleet.GuestAgent.KernelDevice;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
-/// <summary>Waits until kernel B's agent is ready. From then on it may be the one that a panic of this kernel hands the machine to.</summary>
-public sealed class AwaitStandby(ITwinKernelDevice device, Twin.TwinInstances instances, HandoverOffer offer, TimeProvider time)
+/// <summary>
+/// Waits until kernel B's agent is ready, and makes it reachable from outside where that is wanted. From then on it may be the one that a
+/// panic of this kernel hands the machine to.
+/// </summary>
+public sealed class AwaitStandby(ITwinKernelDevice device, Twin.TwinInstances instances, Twin.StandbyNetwork network, HandoverOffer offer, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
 
@@ -21,6 +24,7 @@ public sealed class AwaitStandby(ITwinKernelDevice device, Twin.TwinInstances in
         RunningInstance instance = Wait(context, patience);
         context.Facts["instance"] = $"{instance.Id}";
         context.Facts["kernel_release"] = instance.Release;
+        network.Open(context, instance.Id);
         if (takeOverOnPanic)
         {
             PciFunction[] functions = offer.Make(context, instance, failover: true);

@@ -2,6 +2,7 @@ using Grpc.Core;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Twin;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
@@ -11,7 +12,7 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// the module and the journal, so that it also works for an agent that was killed in the middle of a step. Idempotent; it goes on past
 /// a failure and reports all of them at the end.
 /// </summary>
-public sealed class GiveBack(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus)
+public sealed class GiveBack(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, StandbyNetwork network)
 {
     /// <exception cref="StepFailure">Something could not be given back; the rest was, and it can be called again.</exception>
     public void Everything(StepContext context)
@@ -19,6 +20,7 @@ public sealed class GiveBack(ITwinKernelDevice device, UpgradeJournal journal, K
         List<string> failures = [];
         context.Measure("instance.stop", () =>
         {
+            Try(failures, network.Close);
             foreach (RunningInstance instance in device.Instances())
             {
                 Try(failures, () => device.Stop(instance.Id));

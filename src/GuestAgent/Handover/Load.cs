@@ -24,7 +24,7 @@ public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, Kerne
     }
 
     /// <summary>Where the launch begins, as the step recorded it.</summary>
-    public static LaunchAddresses Addresses(StepEntry load) => new(Address(load, "entry"), Address(load, "boot_params"), Address(load, "page_table"), Address(load, "control"));
+    public static LaunchAddresses Addresses(StepEntry load) => new(Address(load, "entry"), Address(load, "boot_params"), Address(load, "page_table"), Address(load, "control"), Address(load, "link"));
 
     private static ulong Address(StepEntry load, string fact) => ulong.Parse(load.Facts[fact].AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
@@ -104,6 +104,7 @@ public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, Kerne
         context.Facts["boot_params"] = $"0x{plan.BootParams:x}";
         context.Facts["page_table"] = $"0x{plan.PageTable:x}";
         context.Facts["control"] = $"0x{plan.Control:x}";
+        context.Facts["link"] = $"0x{plan.Link:x}";
         context.Facts["command_line"] = plan.CommandLine;
     }
 

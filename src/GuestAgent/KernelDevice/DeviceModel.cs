@@ -84,8 +84,8 @@ public readonly record struct PciFunction(uint Bus, uint Devfn)
     }
 }
 
-/// <summary>Where an instance begins. All physical addresses inside its slot.</summary>
-public readonly record struct LaunchAddresses(ulong Entry, ulong BootParams, ulong PageTable, ulong Control);
+/// <summary>Where an instance begins. All physical addresses inside its slot; <see cref="Link"/> is <c>BootPlanner.LinkBytes</c> long.</summary>
+public readonly record struct LaunchAddresses(ulong Entry, ulong BootParams, ulong PageTable, ulong Control, ulong Link);
 
 /// <summary>Why the parked kernel goes on, numbered as in the header.</summary>
 public enum ParkEnd

@@ -142,6 +142,8 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
             BootParams = addresses.BootParams,
             PageTable = addresses.PageTable,
             Control = addresses.Control,
+            Link = addresses.Link,
+            LinkBytes = BootImage.BootPlanner.LinkBytes,
         };
         Encoding.ASCII.GetBytes(imageId, launch.ImageId);
         Ask(Abi.IocLaunch, ref launch, "LAUNCH", $"slot {slot} on CPU {cpu}");

@@ -15,6 +15,7 @@ public sealed record GuestInterface(string Name, string Mac, PciFunction Functio
 public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
 {
     private const string Interfaces = "/sys/class/net";
+    private const string LinkToParent = "twin0";
     private const string Functions = "/sys/bus/pci/devices";
     private volatile GuestInterface? _interface;
     private volatile NetworkConfiguration? _configuration;
@@ -105,6 +106,20 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
         || !flags.StartsWith("0x", StringComparison.Ordinal)
         || !uint.TryParse(flags.AsSpan(2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out uint bits)
         || (bits & 1) != 0;
+
+    /// <summary>In an instance, before it owns a card: an address over the link to the parent, which leads outside from there.</summary>
+    /// <exception cref="IOException">There is no link, or the kernel refuses.</exception>
+    public void JoinParent(NetworkConfiguration configuration) => stack.Configure(LinkToParent, configuration);
+
+    /// <summary>That address and its routes go: those of the card are about to come. Without a link there is nothing to do.</summary>
+    /// <exception cref="IOException">The kernel refuses.</exception>
+    public void LeaveParent()
+    {
+        if (files.Exists($"{Interfaces}/{LinkToParent}"))
+        {
+            stack.TakeDown(LinkToParent);
+        }
+    }
 
     private void Configure(GuestInterface target, NetworkConfiguration configuration)
     {

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace TwinKernel.Fleet.GuestAgent.Services;
 
 /// <summary>The kernel's IPv4 stack. A boundary: tests must not reconfigure the machine that they run on.</summary>
@@ -6,6 +8,14 @@ public interface INetworkStack
     /// <summary>Gives an interface its address and brings it up with its default route. Idempotent.</summary>
     /// <exception cref="IOException">The kernel refuses; the message names the request.</exception>
     void Configure(string networkInterface, NetworkConfiguration configuration);
+
+    /// <summary>Brings an interface up, without an address, and leads what is for one host over it. Idempotent.</summary>
+    /// <exception cref="IOException">As above.</exception>
+    void RouteHost(string networkInterface, IPAddress host);
+
+    /// <summary>Brings an interface down; its routes go with it. Idempotent.</summary>
+    /// <exception cref="IOException">As above.</exception>
+    void TakeDown(string networkInterface);
 
     /// <summary>Brings the loopback interface up.</summary>
     void BringUpLoopback();

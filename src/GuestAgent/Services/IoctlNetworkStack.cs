@@ -20,6 +20,7 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
     private const short Up = 1;
     private const ushort RouteUp = 1;
     private const ushort RouteGateway = 2;
+    private const ushort RouteToHost = 4;
     private const int Internet = 2;
     private const int Datagram = 2;
 
@@ -31,40 +32,54 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
         socket.Ask(SetAddress, request, "SIOCSIFADDR", networkInterface);
         SetSocketAddress(Named(request, networkInterface)[NameBytes..], configuration.Mask);
         socket.Ask(SetMask, request, "SIOCSIFNETMASK", networkInterface);
-        BringUp(socket, networkInterface);
+        SetUp(socket, networkInterface, up: true);
         if (configuration.Gateway is { } gateway)
         {
-            AddDefaultRoute(socket, networkInterface, gateway);
+            AddRouteTo(socket, networkInterface, IPAddress.Any, IPAddress.Any, gateway, RouteUp | RouteGateway);
         }
+    }
+
+    public void RouteHost(string networkInterface, IPAddress host)
+    {
+        using Handle socket = new();
+        SetUp(socket, networkInterface, up: true);
+        AddRouteTo(socket, networkInterface, host, IPAddress.Broadcast, IPAddress.Any, RouteUp | RouteToHost);
+    }
+
+    public void TakeDown(string networkInterface)
+    {
+        using Handle socket = new();
+        SetUp(socket, networkInterface, up: false);
     }
 
     public void BringUpLoopback()
     {
         using Handle socket = new();
-        BringUp(socket, "lo");
+        SetUp(socket, "lo", up: true);
     }
 
-    private static void BringUp(Handle socket, string networkInterface)
+    private static void SetUp(Handle socket, string networkInterface, bool up)
     {
         Span<byte> request = stackalloc byte[RequestBytes];
         Named(request, networkInterface);
         socket.Ask(GetFlags, request, "SIOCGIFFLAGS", networkInterface);
         Span<byte> flags = request[NameBytes..];
-        BinaryPrimitives.WriteInt16LittleEndian(flags, (short)(BinaryPrimitives.ReadInt16LittleEndian(flags) | Up));
+        short before = BinaryPrimitives.ReadInt16LittleEndian(flags);
+        BinaryPrimitives.WriteInt16LittleEndian(flags, (short)(up ? before | Up : before & ~Up));
         socket.Ask(SetFlags, request, "SIOCSIFFLAGS", networkInterface);
     }
 
-    private static void AddDefaultRoute(Handle socket, string networkInterface, IPAddress gateway)
+    private static void AddRouteTo(Handle socket, string networkInterface, IPAddress destination, IPAddress mask, IPAddress gateway, ushort flags)
     {
         Span<byte> route = stackalloc byte[RouteBytes];
         Span<byte> name = stackalloc byte[NameBytes];
         route.Clear();
         name.Clear();
         Encoding.ASCII.GetBytes(networkInterface, name);
-        SetSocketAddress(route[8..], IPAddress.Any);
+        SetSocketAddress(route[8..], destination);
         SetSocketAddress(route[24..], gateway);
-        SetSocketAddress(route[40..], IPAddress.Any);
-        BinaryPrimitives.WriteUInt16LittleEndian(route[56..], RouteUp | RouteGateway);
+        SetSocketAddress(route[40..], mask);
+        BinaryPrimitives.WriteUInt16LittleEndian(route[56..], flags);
         fixed (byte* device = name)
         {
             BinaryPrimitives.WriteUInt64LittleEndian(route[88..], (ulong)device);

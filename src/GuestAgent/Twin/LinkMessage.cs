@@ -7,6 +7,7 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 internal sealed record LinkMessage
 {
     public const string Handover = "handover";
+    public const string StandbyNetwork = "standby-network";
     public const string OnlineCpu = "online-cpu";
     public const string AdoptMemory = "adopt-memory";
     public const string AdoptFunction = "adopt-function";
@@ -27,6 +28,9 @@ internal sealed record LinkMessage
     /// <summary>To adopt before the park.</summary>
     public PciFunction? Function { get; init; }
     public HandoverOrder? Order { get; init; }
+
+    /// <summary>For the interface to kernel A, in the form of <c>twinkernel.net=</c>.</summary>
+    public string? Network { get; init; }
 
     /// <summary>Why it was refused.</summary>
     public string? Error { get; init; }

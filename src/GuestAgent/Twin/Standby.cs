@@ -64,6 +64,9 @@ public sealed partial class Standby(
                 case { Kind: LinkMessage.AdoptFunction, Function: { } function }:
                     device.AdoptFunction(function);
                     break;
+                case { Kind: LinkMessage.StandbyNetwork, Network: { } standby }:
+                    network.JoinParent(NetworkConfiguration.Parse(standby));
+                    break;
                 case { Kind: LinkMessage.Handover, Order: { } order }:
                     Accept(order);
                     break;
@@ -86,6 +89,11 @@ public sealed partial class Standby(
         context.Add("notice", parkedAge);
         try
         {
+            if (order.Failover)
+            {
+                network.LeaveParent();
+            }
+
             foreach (PciFunction function in order.Functions)
             {
                 context.Measure("adopt", () => device.AdoptFunction(function));
@@ -179,6 +187,7 @@ public sealed partial class Standby(
         token.Take(order.Token);
         if (!order.Failover)
         {
+            network.LeaveParent();
             journal.Record(new StepEntry { Step = Wire.Step.CutOver, State = Wire.StepState.Running });
             console.Begin();
         }

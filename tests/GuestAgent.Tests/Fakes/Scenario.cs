@@ -78,14 +78,15 @@ internal sealed class Scenario : IDisposable
         TwinLink link = new(Device, TimeProvider.System);
         HandoverOffer offer = new(Device, Network, Token, link);
         Commit commit = new(Device, memory, cpus);
-        GiveBack giveBack = new(Device, Journal, Guest, memory, cpus);
+        StandbyNetwork standbyNetwork = new(Guest, Network, Stack, link);
+        GiveBack giveBack = new(Device, Journal, Guest, memory, cpus, standbyNetwork);
         KexecImage image = new(Kexec, Guest);
         Steps = new Steps(
             new Preflight(Device, Journal, Guest, memory, cpus, Network, image),
             new Reserve(Device, Journal, Guest, memory, cpus, giveBack),
             new Load(Device, Journal, Guest, image),
             new Start(Device, Journal),
-            new AwaitStandby(Device, instances, offer, TimeProvider.System),
+            new AwaitStandby(Device, instances, standbyNetwork, offer, TimeProvider.System),
             new Transfer(Device, Journal, Guest, memory, cpus, Network, instances, link),
             new CutOver(Device, Network, instances, offer, giveBack, Runner, NullLogger<CutOver>.Instance),
             commit,
@@ -161,6 +162,10 @@ internal sealed class RecordingStack : INetworkStack
     public List<string> Configured { get; } = [];
 
     public void Configure(string networkInterface, NetworkConfiguration configuration) => Configured.Add($"{networkInterface} {configuration}");
+
+    public void RouteHost(string networkInterface, System.Net.IPAddress host) => Configured.Add($"{networkInterface} to {host}");
+
+    public void TakeDown(string networkInterface) => Configured.Add($"{networkInterface} down");
 
     public void BringUpLoopback() => Configured.Add("lo");
 }

@@ -62,6 +62,17 @@ public sealed class StandbyTests
     }
 
     [Fact]
+    public void Is_reachable_over_the_link_until_the_order_comes()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Guest.Put("/sys/class/net/twin0/address", "02:00:00:00:00:01");
+        scenario.Stack.Configured.Clear();
+        scenario.Standby.Answer(new LinkMessage { Sequence = 2, Kind = LinkMessage.StandbyNetwork, Network = "10.0.2.16/24,10.0.2.2" }).ShouldBe(new LinkMessage { Sequence = 2, Kind = LinkMessage.Done });
+        scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order }).Kind.ShouldBe(LinkMessage.Done);
+        scenario.Stack.Configured.ShouldBe(["twin0 10.0.2.16/24,10.0.2.2", "twin0 down"]);
+    }
+
+    [Fact]
     public void The_console_shows_only_errors_inside_the_gap()
     {
         using Scenario scenario = KernelB();
@@ -152,6 +163,7 @@ public sealed class StandbyTests
     [Theory]
     [InlineData("online-cpu")]
     [InlineData("handover")]
+    [InlineData("standby-network")]
     [InlineData("sing")]
     public void Refuses_what_it_does_not_understand(string kind)
     {
