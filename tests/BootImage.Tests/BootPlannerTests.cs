@@ -47,9 +47,9 @@ public sealed class BootPlannerTests
         {
             new(_request.LowWindow, MemoryType.Ram),
             new(new(MiB, 127 * MiB), MemoryType.Ram),
-            new(new(slot.Start, slot.Size - MiB), MemoryType.Ram),
-            new(new(slot.End - MiB, MiB - 0x10000), MemoryType.AcpiReclaimable),
-            new(new(slot.End - 0x10000, 0x10000), MemoryType.Reserved),
+            new(new(slot.Start, slot.Size - 0x301000), MemoryType.Ram),
+            new(new(slot.End - 0x301000, MiB - 0x10000), MemoryType.AcpiReclaimable),
+            new(new(slot.End - 0x211000, 0x211000), MemoryType.Reserved),
             new(new(0x7800_0000, 0x7fd_f000), MemoryType.Ram),
         };
         _memory.E820().ShouldBe(expected);
