@@ -96,7 +96,8 @@ static void cancels(const char *name)
 	long memory = meminfo_kib("MemTotal:");
 	struct claimed claimed;
 	uint64_t start, window;
-	int done = 0;
+	int done = 0, more = OBJECTS, grown = 0;
+	bool same = false;
 
 	(void)name;
 	must(set_cpu(1, false), "CPU 1 offline");
@@ -114,12 +115,16 @@ static void cancels(const char *name)
 		done++;
 	check(done == ROUNDS && claimed.slot.low_start == window, "%d of %d rounds in %llu ms, the same window (%m)", done, ROUNDS,
 	      (unsigned long long)(now_us() - start) / 1000);
-	take(&now);
-	check(same_inventory(&before.inventory, &now.inventory, TOLERANCE_KIB),
-	      "memory, processors, devices and interrupts are as before");
-	check(lines(now.mappings) - lines(before.mappings) < OBJECTS, "%d kernel mappings, before: %d", lines(now.mappings),
-	      lines(before.mappings));
-	check(!grown_caches(&before, &now), "no cache of the kernel's has grown");
+	/* What is freed after a grace period is late on a busy host; what is lost stays lost. */
+	for (int i = 0; i < 20 && !(same && more < OBJECTS && !grown); i++) {
+		take(&now);
+		same = same_inventory(&before.inventory, &now.inventory, TOLERANCE_KIB);
+		more = lines(now.mappings) - lines(before.mappings);
+		grown = grown_caches(&before, &now);
+	}
+	check(same, "memory, processors, devices and interrupts are as before");
+	check(more < OBJECTS, "%d more kernel mappings than before", more);
+	check(!grown, "%d of the kernel's caches have grown", grown);
 	must(!ioctl(device, TWINKERNEL_IOC_CLAIM_SLOT, &claimed.slot), "claim the slot again (%m)");
 	whole_again(&claimed, memory);
 }
