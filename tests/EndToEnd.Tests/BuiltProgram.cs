@@ -23,6 +23,18 @@ internal sealed class BuiltProgram : IAsyncDisposable
         string project, string assembly, string logFile, IReadOnlyDictionary<string, string> environment, params IEnumerable<string> arguments)
         => new(Process.Start(StartInfo(project, assembly, environment, arguments))!, logFile);
 
+    /// <summary>Starts a program to talk to; what it says on standard error is dropped.</summary>
+    public static Process StartInteractive(
+        string project, string assembly, IReadOnlyDictionary<string, string> environment, params IEnumerable<string> arguments)
+    {
+        ProcessStartInfo start = StartInfo(project, assembly, environment, arguments);
+        start.RedirectStandardInput = true;
+        Process process = Process.Start(start)!;
+        process.ErrorDataReceived += static (_, _) => { };
+        process.BeginErrorReadLine();
+        return process;
+    }
+
     /// <summary>Runs a program to its end.</summary>
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(
         string project, string assembly, IReadOnlyDictionary<string, string> environment, TimeSpan deadline, params IEnumerable<string> arguments)

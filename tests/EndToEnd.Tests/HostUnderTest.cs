@@ -86,6 +86,19 @@ internal sealed class HostUnderTest : IAsyncDisposable
         .Concat(Process.GetProcessesByName("qemu-system-x86"))
         .First(process => File.ReadAllText($"/proc/{process.Id}/cmdline").Contains(directory, StringComparison.Ordinal)).Id;
 
+    /// <summary>Sits down at a serial port of the guest, 1 or 2.</summary>
+    public GuestConsole Attach(int port) => new(BuiltProgram.StartInteractive(
+        "HostAgent", "TwinKernel.Fleet.HostAgent", Settings(), "console", "guest-1", $"{port}"));
+
+    /// <returns>What the program said when it refused.</returns>
+    public async Task<string> AttachRefusedAsync(int port)
+    {
+        (int exitCode, string output, string error) = await BuiltProgram.RunAsync(
+            "HostAgent", "TwinKernel.Fleet.HostAgent", Settings(), TimeSpan.FromMinutes(1), "console", "guest-1", $"{port}");
+        exitCode.ShouldBe(1, output + error);
+        return error;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await agent.DisposeAsync();
