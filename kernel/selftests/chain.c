@@ -26,15 +26,6 @@ static struct {
 
 static_assert(sizeof(history) <= TWINKERNEL_MESSAGE_MAX, "goes into one message");
 
-static long parameter(const char *name, long otherwise)
-{
-	char line[4096], *at;
-
-	read_file("/proc/cmdline", line, sizeof(line));
-	at = strstr(line, name);
-	return at ? strtol(at + strlen(name), NULL, 10) : otherwise;
-}
-
 static void hand_history_on(uint32_t instance)
 {
 	struct twinkernel_message out = {

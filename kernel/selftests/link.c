@@ -14,16 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "../include/abi/link.h"
+#include "link_peer.h"
 #include "twintest.h"
 
 #define OLD_ADDRESS	"10.77.0.1"
-#define NEW_ADDRESS	"10.77.0.2"
 #define OUTSIDE_ADDRESS	"10.0.2.16"
-#define ECHO_PORT	7
 #define STREAM_PORT	19
 #define STREAM_BYTES	(32u << 20)
 
-static struct sockaddr_in to(const char *address, int port)
+struct sockaddr_in ip_address(const char *address, int port)
 {
 	return (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr(address) };
 }
@@ -97,7 +96,7 @@ static bool receive_stream(int fd, uint64_t noise)
 /* Answers datagrams, and streams: first takes one, then sends one. Never returns. */
 static void serve(const char *address)
 {
-	struct sockaddr_in echo = to(address, ECHO_PORT), stream = to(address, STREAM_PORT), from;
+	struct sockaddr_in echo = ip_address(address, ECHO_PORT), stream = ip_address(address, STREAM_PORT), from;
 	int datagrams = socket(AF_INET, SOCK_DGRAM, 0), listener = socket(AF_INET, SOCK_STREAM, 0);
 	static char data[65536];
 
@@ -125,7 +124,7 @@ static void serve(const char *address)
 	}
 }
 
-static pid_t start_server(const char *address)
+pid_t start_server(const char *address)
 {
 	pid_t child = fork();
 
@@ -134,7 +133,7 @@ static pid_t start_server(const char *address)
 	return child;
 }
 
-static int by_value(const void *a, const void *b)
+int by_value(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -144,7 +143,7 @@ static int by_value(const void *a, const void *b)
 static void echoes(void)
 {
 	static char sent[60000], got[60000];
-	struct sockaddr_in peer = to(NEW_ADDRESS, ECHO_PORT);
+	struct sockaddr_in peer = ip_address(NEW_ADDRESS, ECHO_PORT);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0), good = 0;
 	uint64_t took[200], noise = 3;
 
@@ -167,7 +166,7 @@ static void echoes(void)
 
 static void streams(void)
 {
-	struct sockaddr_in peer = to(NEW_ADDRESS, STREAM_PORT);
+	struct sockaddr_in peer = ip_address(NEW_ADDRESS, STREAM_PORT);
 	struct timeval patience = { .tv_sec = 30 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	uint64_t start = now_us(), sent, received;
@@ -200,7 +199,7 @@ static bool exchange(uint32_t instance, const char *text, char *answer, size_t r
 }
 
 /* Tells the instance to do something and waits until it has. */
-static void tell(uint32_t instance, const char *what)
+void tell(uint32_t instance, const char *what)
 {
 	char answer[64] = "";
 
@@ -247,7 +246,7 @@ static void reached_from_outside(uint32_t instance)
 	}
 }
 
-static uint32_t launch_linked(struct claimed *claimed, const char *name)
+uint32_t launch_linked(struct claimed *claimed, const char *name)
 {
 	uint32_t instance;
 	char twin[16];
@@ -324,7 +323,7 @@ static void answered_from_outside(void)
 }
 
 /* What the old kernel asks for, until "go". FLOOD: a process that ends with "quiet", or 0. */
-static void obey(pid_t flood)
+void obey(pid_t flood)
 {
 	pid_t server = start_server("0.0.0.0");
 	char text[64];
@@ -381,7 +380,7 @@ SCENARIO(link, links, linked);
 /* Datagrams of all sizes, more small ones, to the peer's echo, as fast as they go, and what comes back is taken. */
 static pid_t start_flood(const char *address)
 {
-	struct sockaddr_in peer = to(address, ECHO_PORT);
+	struct sockaddr_in peer = ip_address(address, ECHO_PORT);
 	static char data[60000];
 	pid_t child = fork();
 	int fd;

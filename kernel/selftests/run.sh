@@ -15,6 +15,7 @@
 #   several   two instances at once, stopped one by one, one of them panics
 #   fuzz      random requests from two processes; A is whole and silent (A_OPTIONS=twintest.seed=N repeats one)
 #   link      frames, streams and messages over twin0, then the upgrade; linkfuzz: noise over all that the link shares
+#   linkbench  measures the link; eng/bench-link plays it
 #   inspect   sysfs, uevents and tracepoints tell what is there
 #   errors    every refusal the UAPI documents
 #   reserved  a slot in memory reserved at boot; no window below 1 MiB holds A's own trampoline
@@ -79,6 +80,11 @@ root "$OUT/b" "$B" "$B_RELEASE"
 root "$OUT/a" "$A" "$A_RELEASE"
 case $scenario in
 kexec_launch) program "$OUT/a" kexec ;;
+linkbench)
+	program "$OUT/a" iperf3
+	program "$OUT/b" iperf3
+	mkdir -p "$OUT"/{a,b}/tmp
+	;;
 esac
 cp "$B/boot/vmlinuz-$B_RELEASE" "$OUT/a/next/vmlinuz"
 pack "$OUT/b" > "$OUT/a/next/initrd"

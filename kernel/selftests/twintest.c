@@ -120,6 +120,16 @@ bool read_file(const char *path, char *text, size_t room)
 	return got >= 0;
 }
 
+/* A number from this kernel's command line. */
+long parameter(const char *name, long otherwise)
+{
+	char line[4096], *at;
+
+	read_file("/proc/cmdline", line, sizeof(line));
+	at = strstr(line, name);
+	return at ? strtol(at + strlen(name), NULL, 10) : otherwise;
+}
+
 long meminfo_kib(const char *name)
 {
 	char text[4096], *at;

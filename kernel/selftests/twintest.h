@@ -20,6 +20,7 @@ void sleep_ms(int ms);
 bool write_file(const char *path, const char *text);
 bool read_file(const char *path, char *text, size_t room);
 long meminfo_kib(const char *name);
+long parameter(const char *name, long otherwise);
 
 #define MAX_NODES 8
 int node_of(const char *kind, int number);	/* of "cpu/cpu" or "memory/memory"; 0 on a machine without nodes */
