@@ -147,7 +147,7 @@ static void send_init(u32 apic_id)
 }
 
 /**
- * twin_cpu_start() - INIT, SIPI, SIPI
+ * twin_cpu_start() - INIT, SIPI
  * @apic_id: the processor
  * @page: physical address below 1 MiB of the real-mode code that it is to run
  *
@@ -160,7 +160,18 @@ void twin_cpu_start(u32 apic_id, u64 page)
 	wmb();	/* code and vector before the interrupts */
 	send_init(apic_id);
 	mdelay(10);
-	send(APIC_DM_STARTUP | (u32)(page >> PAGE_SHIFT), apic_id);
+	twin_cpu_start_again(apic_id, page);
+}
+
+/**
+ * twin_cpu_start_again() - the second SIPI, for a processor that did not hear the first
+ * @apic_id: the processor
+ * @page: as of twin_cpu_start()
+ *
+ * Not sent without need: an emulator keeps it for a processor that has started already, beyond the next INIT.
+ */
+void twin_cpu_start_again(u32 apic_id, u64 page)
+{
 	send(APIC_DM_STARTUP | (u32)(page >> PAGE_SHIFT), apic_id);
 }
 

@@ -17,6 +17,7 @@ void twin_cpu_take_back(unsigned int cpu);
 void twin_cpu_allow_all(void);
 
 void twin_cpu_start(u32 apic_id, u64 page);
+void twin_cpu_start_again(u32 apic_id, u64 page);
 void twin_cpu_started(u32 apic_id);
 void twin_cpu_stop(u32 apic_id, u64 page);
 

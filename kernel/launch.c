@@ -18,6 +18,7 @@
 #include "window.h"
 
 #define LAUNCH_TIMEOUT_US	(1000 * 1000)
+#define SECOND_SIPI_US		(100 * 1000)
 
 extern const u8 twin_trampoline_begin[], twin_trampoline_words[], twin_trampoline_end[];
 extern const u8 twin_trampoline_protected[], twin_trampoline_long[], twin_trampoline_gdt[];
@@ -176,7 +177,11 @@ int twin_launch(struct twinkernel_launch *launch)
 	twin_window_clear(slot->low_start);
 	reached = twin_trampoline_start(slot->low_start, &start);
 	twin_cpu_start(apic_id, slot->low_start);
-	err = read_poll_timeout(READ_ONCE, seen, seen, 100, LAUNCH_TIMEOUT_US, false, *reached);
+	err = read_poll_timeout(READ_ONCE, seen, seen, 100, SECOND_SIPI_US, false, *reached);
+	if (err) {
+		twin_cpu_start_again(apic_id, slot->low_start);
+		err = read_poll_timeout(READ_ONCE, seen, seen, 100, LAUNCH_TIMEOUT_US - SECOND_SIPI_US, false, *reached);
+	}
 	if (err) {
 		twin_instance_reset(instance);
 		goto err_forget;
