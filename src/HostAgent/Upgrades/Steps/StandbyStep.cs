@@ -9,6 +9,7 @@ namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
 internal static class StandbyStep
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(2);
 
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
@@ -32,7 +33,7 @@ internal static class StandbyStep
             while (await Task.WhenAny(ready, Task.Delay(LookEvery, cancellationToken)).ConfigureAwait(false) != ready)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (StandbyConsole.PanicLine(context) is { } line)
+                if (StandbyConsole.PanicLine(context) is { } line && await OutlivedAsync(context, cancellationToken).ConfigureAwait(false))
                 {
                     throw Panicked(context, line);
                 }
@@ -58,6 +59,20 @@ internal static class StandbyStep
         {
             await panicked.CancelAsync().ConfigureAwait(false);
             await Quietly(ready).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A panic that kernel A outlives is kernel B's. One of A's own ends the machine, which the call under way tells.</summary>
+    private static async Task<bool> OutlivedAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await GuestConnection.AskStatusAsync(context.Endpoint, AnswerPatience, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (RpcException)
+        {
+            return false;
         }
     }
 
