@@ -96,7 +96,7 @@ qemu-system-x86_64 -machine q35 -accel "${ACCEL:-tcg,thread=multi}" -cpu max -sm
 	-nodefaults -display none -no-reboot -kernel "$A/boot/vmlinuz-$A_RELEASE" -initrd "$OUT/a.img" \
 	-append "console=ttyS0 panic=-1 $prepared tsc=reliable twintest=$scenario ${A_OPTIONS:-}" \
 	-netdev user,id=n0 -device virtio-net-pci,netdev=n0,addr=3 $QEMU_OPTIONS \
-	-serial "file:$OUT/a.log" -serial "file:$OUT/b.log" -monitor "unix:$OUT/monitor,server=on,wait=off" </dev/null &
+	-serial "file:$OUT/a.log" -serial "file:$OUT/b.log" -monitor none </dev/null &
 vm=$!
 trap 'kill "$vm" 2>/dev/null || true' EXIT
 deadline=$((SECONDS + ${LIMIT:-180}))
