@@ -16,7 +16,8 @@ public static class Repository
     /// <summary>A new empty directory under the git-ignored <c>state/tests</c>. The caller deletes it.</summary>
     public static string CreateScratchDirectory(string prefix)
     {
-        string path = Find("state", "tests", $"{prefix}-{Guid.NewGuid():n}");
+        // Short: sockets below it have paths of 107 bytes at most.
+        string path = Find("state", "tests", $"{prefix}-{$"{Guid.NewGuid():n}"[..8]}");
         Directory.CreateDirectory(path);
         return path;
     }
