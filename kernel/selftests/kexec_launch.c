@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "twintest.h"
 
 #define OUTPUT "/kexec.txt"
@@ -125,8 +124,6 @@ static void launches_it(const char *name)
 static void waits(const char *name)
 {
 	(void)name;
-	get_ready();
-	for (;;)
-		pause();
+	stay_ready();
 }
 SCENARIO(kexec_launch, launches_it, waits);

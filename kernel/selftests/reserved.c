@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include "twintest.h"
 
 #define BLOCKS 8		/* reserved */
@@ -101,8 +100,6 @@ static void claims_reserved(const char *name)
 static void waits(const char *name)
 {
 	(void)name;
-	get_ready();
-	for (;;)
-		pause();
+	stay_ready();
 }
 SCENARIO(reserved, claims_reserved, waits);
