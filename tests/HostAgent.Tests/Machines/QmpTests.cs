@@ -77,7 +77,11 @@ public sealed class QmpTests : IDisposable
 
     private async Task<Qmp> ConnectAsync()
     {
-        await Eventually.Async(() => File.Exists(_socket));
+        await Eventually.Async(Listens);
         return await Qmp.ConnectAsync(_socket, Patience, TestContext.Current.CancellationToken);
     }
+
+    /// <summary>The file exists from bind(2) on; a connection is refused until listen(2), which sets __SO_ACCEPTCON.</summary>
+    private bool Listens() =>
+        File.ReadLines("/proc/net/unix").Any(line => line.Contains(" 00010000 ", StringComparison.Ordinal) && line.EndsWith(_socket, StringComparison.Ordinal));
 }
