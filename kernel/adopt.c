@@ -50,9 +50,7 @@ static int take_processors(const struct twin_control *control)
 	if (last == nr_cpu_ids)
 		return -EIO;
 	/* What the parent programmed must not reach its last processor when that is this kernel's. */
-	err = twin_ioapic_seize();
-	if (err)
-		return err;
+	twin_ioapic_seize();
 	err = bring_up(last);
 	if (err)
 		twin_ioapic_restore();

@@ -6,8 +6,9 @@
  * Before the commit the IOAPICs are not even read: their registers lie behind an index that the parent sets too. A line
  * that a driver here has asked for is served by a timer instead, as if it had fired, and the driver does not know.
  * The commit seizes all pins, keeping what the parent had programmed, then either owns them for good (lines in use are
- * programmed, the timer ends) or, when the parent's last processor could not be taken, restores them.
- * None of this is undone once the module is loaded: one that was launched does not unload.
+ * programmed, the timer ends) or, when the parent's last processor could not be taken, restores them. An instance may die
+ * in between: any kernel that parks keeps what its pins were, and restores them itself when it goes on.
+ * None of this is undone once the module of a kernel that was launched is loaded: it does not unload.
  */
 #include "twin.h"
 #include <linux/hrtimer.h>
@@ -30,13 +31,14 @@
 #define ENTRY_LOW	BIT(13)
 #define ENTRY_LEVEL	BIT(15)
 #define ENTRY_MASKED	BIT(16)
+#define MAX_PINS	240
 #define POLL_NS		(4 * NSEC_PER_MSEC)
 
 struct ioapic {
 	void __iomem *registers;
 	u32 gsi_first;
-	u32 pins;	/* known from the first seizure on */
-	u64 *before;	/* per pin: the parent's, while seized */
+	u32 pins;	/* known once they have been kept */
+	u64 *before;	/* per pin, as they were kept */
 };
 
 struct line {
@@ -200,7 +202,8 @@ static int map_ioapics(void)
 	for (u32 i = 0; i < twin_machine.ioapic_count; i++) {
 		ioapics[i].gsi_first = twin_machine.ioapics[i].gsi_first;
 		ioapics[i].registers = ioremap(twin_machine.ioapics[i].address, REGISTER_WINDOW + sizeof(u32));
-		if (!ioapics[i].registers)
+		ioapics[i].before = kcalloc(MAX_PINS, sizeof(ioapics[i].before[0]), GFP_KERNEL);
+		if (!ioapics[i].registers || !ioapics[i].before)
 			return -ENOMEM;
 	}
 	return 0;
@@ -223,6 +226,19 @@ static void create_line(u32 number)
 		pr_warn("no interrupt %u: %d\n", number, irq);
 }
 
+static int create_lines(void)
+{
+	node = irq_domain_alloc_named_fwnode("twinkernel");
+	if (node)
+		domain = irq_domain_create_hierarchy(x86_vector_domain, 0, TWIN_ISA_LINES, node, &domain_ops, NULL);
+	if (!domain)
+		return -ENOMEM;
+	twin_hrtimer_setup(&poll_timer, poll);
+	for (u32 number = 1; number < TWIN_ISA_LINES; number++)	/* 0 is no interrupt in Linux */
+		create_line(number);
+	return 0;
+}
+
 /**
  * twin_ioapic_init() - make ISA interrupts usable in a twin-booted kernel; a firmware-booted one has its own driver
  *
@@ -230,19 +246,13 @@ static void create_line(u32 number)
  */
 int twin_ioapic_init(void)
 {
-	if (!twin_machine.twin_booted || !twin_machine.ioapic_count)
-		return 0;
-	node = irq_domain_alloc_named_fwnode("twinkernel");
-	if (node && !map_ioapics())
-		domain = irq_domain_create_hierarchy(x86_vector_domain, 0, TWIN_ISA_LINES, node, &domain_ops, NULL);
-	if (!domain) {
+	int err = map_ioapics();
+
+	if (!err && twin_machine.twin_booted && twin_machine.ioapic_count)
+		err = create_lines();
+	if (err)
 		twin_ioapic_exit();
-		return -ENOMEM;
-	}
-	twin_hrtimer_setup(&poll_timer, poll);
-	for (u32 number = 1; number < TWIN_ISA_LINES; number++)	/* 0 is no interrupt in Linux */
-		create_line(number);
-	return 0;
+	return err;
 }
 
 /** twin_ioapic_exit() - undo twin_ioapic_init(), also a part of it; only while no driver has an interrupt */
@@ -255,49 +265,54 @@ void twin_ioapic_exit(void)
 		irq_domain_remove(domain);
 	if (node)
 		irq_domain_free_fwnode(node);
-	for (u32 i = 0; i < twin_machine.ioapic_count; i++)
+	for (u32 i = 0; i < twin_machine.ioapic_count; i++) {
 		if (ioapics[i].registers)
 			iounmap(ioapics[i].registers);
+		kfree(ioapics[i].before);
+	}
 }
 
-static int prepare(struct ioapic *ioapic)
+static void keep(struct ioapic *ioapic)
 {
 	u32 version = read_register(ioapic, VERSION);
 
-	ioapic->pins = version == ~0U ? 0 : (version >> 16 & 0xff) + 1;
-	if (!ioapic->before)
-		ioapic->before = kcalloc(ioapic->pins + 1, sizeof(ioapic->before[0]), GFP_KERNEL);
-	return ioapic->before ? 0 : -ENOMEM;
+	lockdep_assert_held(&lock);
+	ioapic->pins = version == ~0U ? 0 : min_t(u32, (version >> 16 & 0xff) + 1, MAX_PINS);
+	for (u32 pin = 0; pin < ioapic->pins; pin++)
+		ioapic->before[pin] = (u64)read_register(ioapic, ENTRY(pin) + 1) << 32 | read_register(ioapic, ENTRY(pin));
+}
+
+/** twin_ioapic_keep() - note what is programmed; nobody else uses the registers: one processor is online, its interrupts off */
+void twin_ioapic_keep(void)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	for (u32 i = 0; i < twin_machine.ioapic_count; i++)
+		keep(&ioapics[i]);
+	raw_spin_unlock_irqrestore(&lock, flags);
 }
 
 /**
  * twin_ioapic_seize() - no pin reaches any processor from here on, but for those that carry SMIs; what was programmed is kept
  *
  * The parent has parked, in its own code or in its panic: it does not use the registers.
- *
- * Return: 0, -ENOMEM with nothing changed.
  */
-int twin_ioapic_seize(void)
+void twin_ioapic_seize(void)
 {
 	unsigned long flags;
 
-	for (u32 i = 0; i < twin_machine.ioapic_count; i++)
-		if (prepare(&ioapics[i]))
-			return -ENOMEM;
 	raw_spin_lock_irqsave(&lock, flags);
-	for (u32 i = 0; i < twin_machine.ioapic_count; i++)
-		for (u32 pin = 0; pin < ioapics[i].pins; pin++) {
-			u32 low = read_register(&ioapics[i], ENTRY(pin)), high = read_register(&ioapics[i], ENTRY(pin) + 1);
-
-			ioapics[i].before[pin] = (u64)high << 32 | low;
-			if ((low & ENTRY_MODE) != ENTRY_SMI)
+	for (u32 i = 0; i < twin_machine.ioapic_count; i++) {
+		keep(&ioapics[i]);
+		for (u32 pin = 0; pin < ioapics[i].pins; pin++)
+			if ((ioapics[i].before[pin] & ENTRY_MODE) != ENTRY_SMI)
 				write_register(&ioapics[i], ENTRY(pin), ENTRY_MASKED);
-		}
+	}
 	raw_spin_unlock_irqrestore(&lock, flags);
-	return 0;
 }
 
-/** twin_ioapic_restore() - undo twin_ioapic_seize(): the parent's pins are as it left them */
+/** twin_ioapic_restore() - every pin is as it was at the last twin_ioapic_keep() or twin_ioapic_seize() */
 void twin_ioapic_restore(void)
 {
 	unsigned long flags;
@@ -325,8 +340,4 @@ void twin_ioapic_own(void)
 	for (u32 irq = 0; irq < TWIN_ISA_LINES; irq++)
 		if (lines[irq].ioapic)
 			irq_clear_status_flags(irq, IRQ_IS_POLLED);
-	for (u32 i = 0; i < twin_machine.ioapic_count; i++) {
-		kfree(ioapics[i].before);
-		ioapics[i].before = NULL;
-	}
 }

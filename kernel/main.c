@@ -115,6 +115,7 @@ static void __exit twin_exit(void)
 	twin_heartbeat_stop();
 	twin_failover_exit();
 	twin_link_exit();
+	twin_ioapic_exit();
 	twin_sysfs_exit();
 	twin_given_exit();
 	twin_cpu_exit();

@@ -22,6 +22,7 @@
 #include "failover.h"
 #include "given.h"
 #include "instance.h"
+#include "ioapic.h"
 #include "park.h"
 #include "pci.h"
 #include "slot.h"
@@ -98,6 +99,7 @@ static int stay_parked(void *data)
 	u64 start;
 
 	twin_pci_quiesce_set(&stay->functions);
+	twin_ioapic_keep();
 	start = rdtsc_ordered();
 	twin_control_publish_parked(control);
 
@@ -108,6 +110,7 @@ static int stay_parked(void *data)
 	reset_others(stay);
 	twin_pci_quiesce_set(&stay->functions);
 	twin_given_quiesce(stay->instance);
+	twin_ioapic_restore();
 	stay->cycles = rdtsc_ordered() - start;
 	touch_nmi_watchdog();
 	return 0;
