@@ -1,0 +1,91 @@
+using NodaTime;
+using TwinKernel.Fleet.Coordinator.Requests;
+
+namespace TwinKernel.Fleet.Coordinator.Gates;
+
+/// <summary>Whom a gate asks.</summary>
+public enum GateKind
+{
+    /// <summary>The guest's service, probed from its host. Target: empty.</summary>
+    GuestProbe = 1,
+
+    /// <summary>An HTTP GET; 2xx is success, any other answer failure. Target: the URL.</summary>
+    Http = 2,
+
+    /// <summary>An instant query of a Prometheus server. Target: its base URL; also a query and an expectation.</summary>
+    Prometheus = 3,
+
+    /// <summary>A command on the guest's host; exit code 0 is success, 1 failure, 2 inconclusive, any other error. Target: the command line.</summary>
+    HostCommand = 4,
+}
+
+/// <summary>Where in a rollout a gate stands.</summary>
+public enum GatePoint
+{
+    /// <summary>After a wave's settle time, before the next wave (or, after the last, before the rollout completes).</summary>
+    AfterWave = 1,
+
+    /// <summary>For each guest, when its kernel B stands by, before the cut-over.</summary>
+    Standby = 2,
+
+    /// <summary>For each guest, after the cut-over, before the commit.</summary>
+    Probation = 3,
+}
+
+/// <summary>A question that must be answered with success before a wave or a guest goes on.</summary>
+public sealed record GateSpec
+{
+    public const int MostAttempts = 100;
+    public static readonly Duration LongestDeadline = Duration.FromDays(1);
+    public static readonly Duration DefaultDeadline = Duration.FromMinutes(5), DefaultInterval = Duration.FromSeconds(10), DefaultTimeout = Duration.FromSeconds(10);
+
+    public required string Name { get; init; }
+    public required GateKind Kind { get; init; }
+    public required GatePoint Point { get; init; }
+    public string Target { get; init; } = "";
+
+    /// <summary>PromQL; null for other kinds.</summary>
+    public string? Query { get; init; }
+
+    /// <summary>What every value of the query's answer must satisfy; null for other kinds.</summary>
+    public GateExpectation? Expect { get; init; }
+
+    /// <summary>How often it is asked at most, 1 to <see cref="MostAttempts"/>.</summary>
+    public int Attempts { get; init; } = 3;
+
+    /// <summary>From an answer to the next question, 1 s to <see cref="LongestDeadline"/>.</summary>
+    public Duration Interval { get; init; } = DefaultInterval;
+
+    /// <summary>How long one question may take; no answer by then is <see cref="GateOutcome.Error"/>. 1 s to <see cref="Deadline"/>.</summary>
+    public Duration Timeout { get; init; } = DefaultTimeout;
+
+    /// <summary>From the first question; an answer after it does not count. 1 s to <see cref="LongestDeadline"/>.</summary>
+    public Duration Deadline { get; init; } = DefaultDeadline;
+}
+
+/// <summary>A gate as text and numbers: its JSON form. What is null has the default of <see cref="GateSpec"/>.</summary>
+public sealed record GateForm
+{
+    /// <summary>1 to 63 letters, digits, <c>-</c>, <c>_</c> and <c>.</c>; each name once in a wave.</summary>
+    public string? Name { get; init; }
+
+    /// <summary><c>guest-probe</c>, <c>http</c>, <c>prometheus</c>, <c>host-command</c>.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary><c>after-wave</c>, <c>standby</c>, <c>probation</c>.</summary>
+    public string? Point { get; init; }
+    public string? Target { get; init; }
+    public string? Query { get; init; }
+
+    /// <summary><c>&lt; 0.01</c>: <c>&lt;</c>, <c>&lt;=</c>, <c>&gt;</c>, <c>&gt;=</c>, <c>==</c> or <c>!=</c> and a number.</summary>
+    public string? Expect { get; init; }
+    public int? Attempts { get; init; }
+    public string? Interval { get; init; }
+    public string? Timeout { get; init; }
+    public string? Deadline { get; init; }
+
+    public static GateForm Of(GateSpec gate) => throw new NotImplementedException();
+
+    /// <summary>Null, and every error with its path, when it is no gate.</summary>
+    public GateSpec? Read(string field, ICollection<Violation> violations) => throw new NotImplementedException();
+}

@@ -1,0 +1,40 @@
+using NodaTime;
+using TwinKernel.Fleet.Coordinator.Requests;
+
+namespace TwinKernel.Fleet.Coordinator.Windows;
+
+/// <summary>
+/// A recurring time in which upgrades may run. The start is a local time in an IANA zone: one that a change of the clocks leaves out is
+/// the end of the gap; one that comes twice is the earlier. The length is elapsed time, whatever the clocks do meanwhile.
+/// </summary>
+public sealed record MaintenanceWindow
+{
+    /// <summary>Shortest and longest <see cref="Length"/>.</summary>
+    public static readonly Duration ShortestLength = Duration.FromMinutes(1), LongestLength = Duration.FromDays(7);
+
+    public required Recurrence Recurrence { get; init; }
+
+    /// <summary>Local, whole minutes.</summary>
+    public required LocalTime Start { get; init; }
+    public required DateTimeZone Zone { get; init; }
+
+    /// <summary>Whole seconds, <see cref="ShortestLength"/> to <see cref="LongestLength"/>.</summary>
+    public required Duration Length { get; init; }
+
+    /// <summary>First and last local date on which it may start, both included; null: no bound.</summary>
+    public LocalDate? From { get; init; }
+    public LocalDate? To { get; init; }
+
+    /// <summary>
+    /// Reads <c>RECURRENCE START ZONE for LENGTH [from DATE] [to DATE]</c>, such as <c>second Tuesday 02:00 Europe/Berlin for 3h</c>.
+    /// Null, and every error at <c>FIELD.recurrence</c>, <c>.start</c>, <c>.zone</c>, <c>.length</c>, <c>.from</c>, <c>.to</c>, when it is none.
+    /// </summary>
+    public static MaintenanceWindow? Parse(string text, string field, ICollection<Violation> violations) =>
+        WindowForm.FromText(text, field, violations)?.Read(field, violations);
+
+    /// <summary>The text that <see cref="Parse"/> reads as an equal window.</summary>
+    public override string ToString() => WindowForm.Of(this).ToString();
+
+    /// <summary>The openings that end after <paramref name="after"/>, in order of their starts, up to the end of the calendar or of <see cref="To"/>.</summary>
+    internal IEnumerable<Interval> Openings(Instant after) => throw new NotImplementedException();
+}
