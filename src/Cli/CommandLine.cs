@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using TwinKernel.Fleet.Cli.Probing;
 using TwinKernel.Fleet.Cli.Verbs;
 
 namespace TwinKernel.Fleet.Cli;
@@ -8,8 +9,8 @@ namespace TwinKernel.Fleet.Cli;
 /// <summary>The commands of <c>twinfleet</c>.</summary>
 internal static class CommandLine
 {
-    /// <summary>Longer than anything needs that stops when it is told to.</summary>
-    private static readonly TimeSpan TerminationPatience = TimeSpan.FromSeconds(5);
+    /// <summary>Longer than anything needs that stops when it is told to; the longest is a probe that reads its writes back.</summary>
+    private static readonly TimeSpan TerminationPatience = TimeSpan.FromMinutes(3);
 
     /// <summary>Runs one command line. The result is one of <see cref="ExitCode"/>.</summary>
     public static async Task<int> RunAsync(string[] arguments, Surroundings surroundings, CancellationToken cancellationToken)
@@ -54,6 +55,7 @@ internal static class CommandLine
                 UpgradeList.Create(verb),
                 UpgradeWatch.Create(verb),
             },
+            ProbeService.Create(verb, common),
         };
         root.Options.Add(common.Coordinator);
         root.Options.Add(common.Json);

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 
 namespace TwinKernel.Fleet.Cli;
 
@@ -26,13 +25,13 @@ internal sealed class CommonOptions
 
     public Option<bool> Json { get; } = new("--json")
     {
-        Description = "Print JSON (as protobuf writes it) and nothing else on the standard output; one object per line while watching",
+        Description = "Print JSON (as protobuf writes it; of a probe as docs/probe.md says) and nothing else on the standard output; one object per line while watching",
         Recursive = true,
     };
 
     public Option<TimeSpan?> Timeout { get; } = new("--timeout")
     {
-        Description = "Give up after this long: 90, 90s, 5m or 1h. Default: 30s, while watching 15m",
+        Description = "Give up after this long: 90, 90s, 5m, 1h or 20ms. Default: 30s, while watching 15m; each request of a probe 2s after it was due",
         HelpName = "TIME",
         Recursive = true,
         CustomParser = ParseTime,
@@ -52,16 +51,12 @@ internal sealed class CommonOptions
     private static TimeSpan? ParseTime(ArgumentResult result)
     {
         var text = result.Tokens.Single().Value;
-        var unit = text.Length > 0 && char.IsAsciiLetter(text[^1]) ? text[^1] : 's';
-        var factor = unit switch { 's' => 1, 'm' => 60, 'h' => 3600, _ => 0 };
-        if (factor != 0
-            && double.TryParse(text.AsSpan().TrimEnd("smh"), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
-            && value * factor is > 0 and <= 7 * 24 * 3600)
+        if (Times.TryParse(text, out var time))
         {
-            return TimeSpan.FromSeconds(value * factor);
+            return time;
         }
 
-        result.AddError($"--timeout is \"{text}\"; it must be a time above zero and of at most 168h, such as 90s, 5m or 1h.");
+        result.AddError($"--timeout is \"{text}\"; it must be {Times.Form}.");
         return null;
     }
 }
