@@ -12,6 +12,7 @@ internal sealed partial class AgentStartup(
     ITwinKernelDevice device, KernelFiles files, GuestNetwork network, BearerToken token, Standby standby, StepRunner runner, ILogger<AgentStartup> logger)
 {
     private const string DevicePath = "/dev/twinkernel";
+    private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Loads the module if asked to and opens its device.</summary>
     public static ITwinKernelDevice OpenDevice(AgentOptions options, KernelFiles files, ILogger logger)
@@ -44,21 +45,23 @@ internal sealed partial class AgentStartup(
         }
 
         runner.EndInterrupted();
-        string? wanted = standby.Order?.Network ?? KernelCommandLine.Value(files.Read("/proc/cmdline"), "twinkernel.net");
-        if (wanted is null)
-        {
-            Log.NoConfiguration(logger);
-            return;
-        }
-
         try
         {
-            if (!network.ConfigureFirst(NetworkConfiguration.Parse(wanted)))
+            if (standby.Order is { } order)
+            {
+                // There may be a second card, and it may come first.
+                network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience);
+            }
+            else if (KernelCommandLine.Value(files.Read("/proc/cmdline"), "twinkernel.net") is not { } wanted)
+            {
+                Log.NoConfiguration(logger);
+            }
+            else if (!network.ConfigureFirst(NetworkConfiguration.Parse(wanted)))
             {
                 Log.NoInterface(logger);
             }
         }
-        catch (Exception error) when (error is FormatException or IOException)
+        catch (Exception error) when (error is FormatException or IOException or TimeoutException)
         {
             Log.NetworkFailed(logger, error.Message);
         }

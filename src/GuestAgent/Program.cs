@@ -54,7 +54,7 @@ builder.Services
     .AddSingleton<CpuSwitch>().AddSingleton<MemoryBlocks>().AddSingleton<IKexec, KexecCalls>().AddSingleton<KexecImage>()
     .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>().AddSingleton<InspectionReader>()
     .AddSingleton<UpgradeJournal>()
-    .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<HandoverOffer>().AddSingleton<StandbyNetwork>().AddSingleton<QuietConsole>().AddSingleton<ContactWatchdog>().AddSingleton<Standby>()
+    .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<HandoverOffer>().AddSingleton<StandbyNetwork>().AddSingleton<StandbyCard>().AddSingleton<QuietConsole>().AddSingleton<ContactWatchdog>().AddSingleton<Standby>()
     .AddSingleton<StepRunner>().AddSingleton<GiveBack>()
     .AddSingleton<Preflight>().AddSingleton<Reserve>().AddSingleton<Load>().AddSingleton<Start>().AddSingleton<AwaitStandby>()
     .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>()

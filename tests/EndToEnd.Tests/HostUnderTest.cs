@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using TwinKernel.Fleet.Contracts.Fleet;
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.EndToEnd.Tests;
@@ -17,14 +18,16 @@ internal sealed class HostUnderTest : IAsyncDisposable
     private readonly string images;
     private readonly int cpus;
     private readonly string firstImage;
+    private readonly int standbyPort;
     private BuiltProgram agent;
 
-    private HostUnderTest(FleetFixture fleet, string name, string images, int cpus, string firstImage)
+    private HostUnderTest(FleetFixture fleet, string name, string images, int cpus, string firstImage, int standbyPort)
     {
         this.fleet = fleet;
         this.images = images;
         this.cpus = cpus;
         this.firstImage = firstImage;
+        this.standbyPort = standbyPort;
         Name = name;
         directory = Path.Combine(fleet.Directory, name);
         Directory.CreateDirectory(directory);
@@ -33,15 +36,36 @@ internal sealed class HostUnderTest : IAsyncDisposable
 
     public string Name { get; }
 
-    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null, int cpus = 2, string firstImage = ImageA)
+    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null, int cpus = 2, string firstImage = ImageA, int standbyPort = 0)
     {
-        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"), cpus, firstImage);
+        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"), cpus, firstImage, standbyPort);
         await host.RunningAsync();
         return host;
     }
 
+    /// <summary>Images of a test's own, to change.</summary>
+    public static void CopyImages(string target, params IEnumerable<string> images)
+    {
+        foreach (string image in images)
+        {
+            Directory.CreateDirectory(Path.Combine(target, image));
+            foreach (string file in Directory.EnumerateFiles(Repository.Find("state", "images", image)))
+            {
+                File.Copy(file, Path.Combine(target, image, Path.GetFileName(file)));
+            }
+        }
+    }
+
     public async Task<Guest> GuestAsync() =>
         (await fleet.Client.ListGuestsAsync(new ListGuestsRequest { Host = Name })).Guests.Single();
+
+    /// <summary>What the guest says of itself, through the command line.</summary>
+    public async Task<Inspection> InspectAsync()
+    {
+        (int exitCode, string output, string error) = await fleet.CliAsync("guest", "inspect", "guest-1", "--host", Name, "--json");
+        exitCode.ShouldBe(0, output + error);
+        return InspectGuestResponse.Parser.ParseJson(output).Inspection;
+    }
 
     /// <summary>Waits until the guest's agent answers.</summary>
     public Task RunningAsync() => Eventually.TrueAsync(
@@ -120,6 +144,7 @@ internal sealed class HostUnderTest : IAsyncDisposable
         ["Host__Guests__0__Image"] = firstImage,
         ["Host__Guests__0__Cpus"] = $"{cpus}",
         ["Host__Guests__0__MemoryMiB"] = "2048",
+        ["Host__Guests__0__StandbyPort"] = $"{standbyPort}",
         ["Host__HeartbeatInterval"] = "00:00:01",
     };
 }

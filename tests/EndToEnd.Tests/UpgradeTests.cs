@@ -41,9 +41,7 @@ public sealed class UpgradeTests(FleetFixture fleet)
         Guest after = await host.GuestAsync();
         after.KernelRelease.ShouldBe(upgrade.KernelReleaseAfter);
         after.Image.ShouldBe(upgrade.Image);
-        (exitCode, output, error) = await fleet.CliAsync("guest", "inspect", after.Name, "--host", host.Name, "--json");
-        exitCode.ShouldBe(0, output + error);
-        Inspection inspection = InspectGuestResponse.Parser.ParseJson(output).Inspection;
+        Inspection inspection = await host.InspectAsync();
         inspection.Status.BootId.ShouldBe(upgrade.BootIdAfter);
         inspection.Cpus.Select(cpu => cpu.Owner).ShouldBe(["this kernel", "this kernel"]);
         inspection.Functions.ShouldContain(function => function.NetworkInterface == inspection.Status.NetworkInterface && function.Driver == "virtio-pci");
@@ -55,7 +53,7 @@ public sealed class UpgradeTests(FleetFixture fleet)
     public async Task Image_whose_bytes_are_not_those_of_its_manifest_is_refused_and_the_next_attempt_works()
     {
         string images = Path.Combine(fleet.Directory, "damaged-images");
-        CopyImages(images);
+        HostUnderTest.CopyImages(images, HostUnderTest.ImageA, HostUnderTest.ImageB);
         string initrd = Path.Combine(images, HostUnderTest.ImageB, "initrd.img");
         byte[] sound = await File.ReadAllBytesAsync(initrd);
         byte[] damaged = [.. sound];
@@ -157,18 +155,6 @@ public sealed class UpgradeTests(FleetFixture fleet)
                 && guest.CpusOnline == before.CpusOnline && guest.MemoryBytes == before.MemoryBytes;
         });
         (await UdpEcho.AskAsync(before.Address)).ShouldBe(before.BootId);
-    }
-
-    private static void CopyImages(string target)
-    {
-        foreach (string image in new[] { HostUnderTest.ImageA, HostUnderTest.ImageB })
-        {
-            Directory.CreateDirectory(Path.Combine(target, image));
-            foreach (string file in Directory.EnumerateFiles(Repository.Find("state", "images", image)))
-            {
-                File.Copy(file, Path.Combine(target, image, Path.GetFileName(file)));
-            }
-        }
     }
 
     private async Task<(string State, string Release)> RowAsync(string upgrade)

@@ -7,7 +7,6 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
 {
     private readonly List<LabelRequirement> _requirements = [];
     private int _at;
-    private int _open;
     private bool _wrong;
 
     public LabelSelector? Read()
@@ -119,8 +118,6 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
             return Complain(_at, $"'(' is expected after {word}.");
         }
 
-        _open = 1;
-
         List<string> values = [];
         bool right = true;
         do
@@ -129,11 +126,6 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
             int from = _at;
             string value = Word();
             SkipBlanks();
-            if (value.Length == 0 && !AtEnd && !",)".Contains(text[_at]))
-            {
-                break;
-            }
-
             if (value.Length == 0)
             {
                 right = Complain(from, "a value is expected.");
@@ -152,7 +144,6 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
             return Complain(_at, AtEnd ? "')' is missing." : $"a comma or ')' is expected, not '{Shown(_at)}'.");
         }
 
-        _open = 0;
         if (right)
         {
             _requirements.Add(new LabelRequirement(key, test, values));
@@ -169,12 +160,10 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
 
     private void SkipRequirement()
     {
-        for (; !AtEnd && (_open > 0 || text[_at] != ','); _at++)
+        for (int open = 0; !AtEnd && (open > 0 || text[_at] != ','); _at++)
         {
-            _open = text[_at] switch { '(' => _open + 1, ')' => Math.Max(0, _open - 1), _ => _open };
+            open = text[_at] switch { '(' => open + 1, ')' => Math.Max(0, open - 1), _ => open };
         }
-
-        _open = 0;
     }
 
     /// <summary>Everything up to a blank or a sign of the language, right or wrong.</summary>

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Twin;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
@@ -8,7 +9,7 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// In kernel B: takes the last CPU and all memory. No undo after this: kernel A is gone. A commit that fails halfway is called again and
 /// goes on where it stopped.
 /// </summary>
-public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwitch cpus)
+public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwitch cpus, StandbyCard card)
 {
     /// <param name="nextSlotBytes">
     /// So much of the hot-added memory below 4 GiB is put online as movable memory, so that the next upgrade finds a slot; the rest is ordinary memory.
@@ -36,6 +37,7 @@ public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwi
         }
 
         PutOnline(context, failures, machine, movable);
+        Try(failures, card.Close);
         Verify(context, failures, online);
     }
 

@@ -1,28 +1,33 @@
+using System.Diagnostics;
 using Grpc.Core;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
 /// <summary>
 /// Gives to kernel B, one by one and while this kernel serves: every CPU but one (the machine's boot CPU stays to the end), memory
-/// that can be spared if the guest wants that, and every spare network function. Each is journalled first and timed on its own, as
+/// that can be spared if the guest wants that, and every spare network function; on the one that the host has plugged in for it, B serves at once. Each is journalled first and timed on its own, as
 /// <c>transfer.cpu.3</c>, <c>transfer.memory.12</c>, <c>transfer.function.0000:01:00.0</c>; a repeated step goes on where the last stopped.
 /// </summary>
 public sealed class Transfer(
     ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, TwinInstances instances, TwinLink link)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
 
-    public void Run(StepContext context)
+    /// <param name="card">What the host has plugged in for kernel B; null: nothing.</param>
+    /// <exception cref="StepFailure">Something did not go over. What went stays there until a roll-back.</exception>
+    public void Run(StepContext context, Wire.StandbyCard? card)
     {
         RunningInstance instance = instances.OfUpgrade();
         GiveCpus(context, instance);
         GiveMemory(context, instance);
-        GiveFunctions(context, instance);
+        GiveFunctions(context, instance, card);
         context.Facts["cpus.given"] = $"{device.Query().Cpus.Count(cpu => cpu.Instance == instance.Id)}";
     }
 
@@ -110,20 +115,42 @@ public sealed class Transfer(
         }
     }
 
-    private void GiveFunctions(StepContext context, RunningInstance instance)
+    private void GiveFunctions(StepContext context, RunningInstance instance, Wire.StandbyCard? card)
     {
         TakenFunction[] begun = [.. journal.Current!.Functions];
-        IEnumerable<TakenFunction> spare = network.Spare().Select(found => new TakenFunction(found.Function.ToString(), found.Driver));
+        if (card is not null && !begun.Any(taken => taken.Mac == card.Mac))
+        {
+            context.Measure("card", () => AwaitSpare(context, card.Mac));
+        }
+
+        IEnumerable<TakenFunction> spare = network.Spare().Select(found => new TakenFunction(found.Function.ToString(), found.Driver, found.Mac));
         foreach (TakenFunction function in begun.UnionBy(spare, each => each.Function).ToArray())
         {
             context.Cancellation.ThrowIfCancellationRequested();
-            context.Measure($"function.{function.Function}", () => GiveFunction(context, instance, function));
+            context.Measure($"function.{function.Function}", () => GiveFunction(context, instance, function, card?.Mac == function.Mac ? card : null));
         }
 
         context.Facts["functions.given"] = string.Join(' ', journal.Current!.Functions.Select(function => function.Function));
     }
 
-    private void GiveFunction(StepContext context, RunningInstance instance, TakenFunction taken)
+    /// <summary>This kernel learns of a card by an interrupt, some time after the host has plugged it in.</summary>
+    private void AwaitSpare(StepContext context, string mac)
+    {
+        long started = Stopwatch.GetTimestamp();
+        while (!network.Spare().Any(found => found.Mac == mac))
+        {
+            if (Stopwatch.GetElapsedTime(started) > Patience)
+            {
+                throw new StepFailure(StatusCode.DeadlineExceeded, Reasons.Device,
+                    $"The card {mac}, which the host has plugged in, is not to be had after {Patience.TotalSeconds:0} s: this kernel sees no interface with that address, or uses it.");
+            }
+
+            context.Cancellation.WaitHandle.WaitOne(Interval);
+            context.Cancellation.ThrowIfCancellationRequested();
+        }
+    }
+
+    private void GiveFunction(StepContext context, RunningInstance instance, TakenFunction taken, Wire.StandbyCard? card)
     {
         PciFunction.TryParse(taken.Function, out PciFunction function);
         journal.Takes(taken);
@@ -133,7 +160,7 @@ public sealed class Transfer(
         }
 
         device.GiveFunction(instance.Id, function);
-        Ask(context, instance, new LinkMessage { Sequence = 0, Kind = LinkMessage.AdoptFunction, Function = function });
+        Ask(context, instance, new LinkMessage { Sequence = 0, Kind = LinkMessage.AdoptFunction, Function = function, Mac = card?.Mac, Network = card?.Network });
     }
 
     private void Ask(StepContext context, RunningInstance instance, LinkMessage question) => link.Ask(instance.Id, question, Patience, context.Cancellation);

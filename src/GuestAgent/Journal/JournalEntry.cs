@@ -9,8 +9,8 @@ public sealed record StepTiming(string Name, long Nanoseconds);
 /// <summary>A memory block that was taken offline, and whether it goes back as movable memory.</summary>
 public sealed record TakenBlock(uint Number, bool Movable);
 
-/// <summary>A PCI function, in the form of sysfs, that was taken from its driver.</summary>
-public sealed record TakenFunction(string Function, string Driver);
+/// <summary>A PCI function, in the form of sysfs, that was taken from its driver, and the address of the interface that it had.</summary>
+public sealed record TakenFunction(string Function, string Driver, string Mac = "");
 
 /// <summary>The newest state of one step.</summary>
 public sealed record StepEntry

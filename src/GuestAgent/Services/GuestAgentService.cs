@@ -104,8 +104,8 @@ internal sealed class GuestAgentService(
         return RunAsync(Wire.Step.Standby, request.UpgradeId, request.Epoch, context, step => steps.AwaitStandby.Run(step, patience, request.TakeOverOnPanic), endsWithCaller: true);
     }
 
-    public override Task<Wire.StepResult> Transfer(Wire.StepRequest request, ServerCallContext context) =>
-        RunAsync(Wire.Step.Transfer, request.UpgradeId, request.Epoch, context, steps.Transfer.Run);
+    public override Task<Wire.StepResult> Transfer(Wire.TransferRequest request, ServerCallContext context) =>
+        RunAsync(Wire.Step.Transfer, request.UpgradeId, request.Epoch, context, step => steps.Transfer.Run(step, request.StandbyCard));
 
     public override Task<Wire.StepResult> CutOver(Wire.CutOverRequest request, ServerCallContext context)
     {

@@ -63,7 +63,11 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
 
     /// <summary>Waits for the interface with this address, then configures it. Inside the gap: it looks at once and yields instead of sleeping.</summary>
     /// <exception cref="TimeoutException">No such interface within <paramref name="patience"/>.</exception>
-    public void ConfigureByMac(string mac, NetworkConfiguration configuration, TimeSpan patience)
+    public void ConfigureByMac(string mac, NetworkConfiguration configuration, TimeSpan patience) => Configure(WaitByMac(mac, patience), configuration);
+
+    /// <summary>Waits for the interface with this address, as above.</summary>
+    /// <exception cref="TimeoutException">No such interface within <paramref name="patience"/>.</exception>
+    public GuestInterface WaitByMac(string mac, TimeSpan patience)
     {
         long started = Stopwatch.GetTimestamp();
         while (true)
@@ -73,8 +77,7 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
                 if (string.Equals(files.TryRead($"{Interfaces}/{name}/address"), mac, StringComparison.OrdinalIgnoreCase)
                     && files.Resolve($"{Interfaces}/{name}") is { } path && Look(name, path) is { } found)
                 {
-                    Configure(found, configuration);
-                    return;
+                    return found;
                 }
             }
 

@@ -27,9 +27,12 @@ internal sealed record LinkMessage
 
     /// <summary>To adopt before the park.</summary>
     public PciFunction? Function { get; init; }
+
+    /// <summary>Of the card that comes with the function, when kernel B shall serve there with the address of <see cref="Network"/>.</summary>
+    public string? Mac { get; init; }
     public HandoverOrder? Order { get; init; }
 
-    /// <summary>For the interface to kernel A, in the form of <c>twinkernel.net=</c>.</summary>
+    /// <summary>For the interface to kernel A, or that of <see cref="Mac"/>, in the form of <c>twinkernel.net=</c>.</summary>
     public string? Network { get; init; }
 
     /// <summary>Why it was refused.</summary>

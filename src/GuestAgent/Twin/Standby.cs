@@ -15,7 +15,7 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 /// The order is kept in <c>/run/twinkernel/handover.json</c> (mode 0600), so that an agent that is started again goes on with it.
 /// </summary>
 public sealed partial class Standby(
-    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, QuietConsole console, BearerToken token, StepRunner runner,
+    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, StandbyCard card, QuietConsole console, BearerToken token, StepRunner runner,
     Commit commit, ContactWatchdog watchdog, ILogger<Standby> logger)
 {
     private const string OrderPath = "/run/twinkernel/handover.json";
@@ -63,6 +63,11 @@ public sealed partial class Standby(
                     break;
                 case { Kind: LinkMessage.AdoptFunction, Function: { } function }:
                     device.AdoptFunction(function);
+                    if (question is { Mac: { } mac, Network: { } own })
+                    {
+                        card.Serve(mac, NetworkConfiguration.Parse(own));
+                    }
+
                     break;
                 case { Kind: LinkMessage.StandbyNetwork, Network: { } standby }:
                     network.JoinParent(NetworkConfiguration.Parse(standby));

@@ -60,6 +60,12 @@ public sealed class GuestOptions
 
     /// <summary>Memory in MiB, 256 to 1,048,576.</summary>
     public int MemoryMiB { get; set; } = 2048;
+
+    /// <summary>
+    /// UDP port on 127.0.0.1 that leads to the new kernel's service by a card of its own, which is plugged in for an upgrade: from Transfer
+    /// to Commit. 0, the default: there is no such card.
+    /// </summary>
+    public int StandbyPort { get; set; }
 }
 
 /// <summary>Section <c>Broker</c>.</summary>

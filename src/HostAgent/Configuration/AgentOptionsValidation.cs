@@ -41,11 +41,17 @@ internal sealed partial class AgentOptionsValidation : IValidateOptions<AgentOpt
             Check(guest.Image.Length > 0, $"Host:Guests:{i}:Image is missing; give the name or the digest of an image.");
             Check(guest.Cpus is >= 1 and <= 64, $"Host:Guests:{i}:Cpus is {guest.Cpus}; it must be 1 to 64.");
             Check(guest.MemoryMiB is >= 256 and <= 1_048_576, $"Host:Guests:{i}:MemoryMiB is {guest.MemoryMiB}; it must be 256 to 1048576.");
+            Check(guest.StandbyPort is >= 0 and <= 65535, $"Host:Guests:{i}:StandbyPort is {guest.StandbyPort}; it must be 1 to 65535, or 0 for none.");
         }
 
         foreach (IGrouping<string, GuestOptions> same in options.Guests.GroupBy(g => g.Name).Where(g => g.Count() > 1))
         {
             errors.Add($"Host:Guests has {same.Count()} guests named '{same.Key}'; names must be unique.");
+        }
+
+        foreach (IGrouping<int, GuestOptions> same in options.Guests.Where(g => g.StandbyPort != 0).GroupBy(g => g.StandbyPort).Where(g => g.Count() > 1))
+        {
+            errors.Add(string.Create(CultureInfo.InvariantCulture, $"Host:Guests has {same.Count()} guests with StandbyPort {same.Key}; each needs its own."));
         }
 
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);

@@ -1,4 +1,5 @@
 using System.Net;
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.HostAgent.Configuration;
 using TwinKernel.Fleet.HostAgent.Images;
 
@@ -125,6 +126,15 @@ internal sealed partial class GuestMachine : IGuestMachine
 
         return await WaitRunningAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    public bool WantsStandbyCard => _options.StandbyPort != 0;
+
+    public Task<StandbyCard> PlugStandbyCardAsync(CancellationToken cancellationToken) =>
+        _starter.PlugAsync(Running(), _options.StandbyPort, cancellationToken);
+
+    public Task<bool> UnplugStandbyCardAsync(TimeSpan patience, CancellationToken cancellationToken) => StandbySlot.UnplugAsync(Running().Qmp, patience, cancellationToken);
+
+    private MachineSession Running() => _session ?? throw new QmpException($"The machine of guest {Name} does not run.");
 
     public void RecordServing(string imageDigest) => _session?.RecordImages(r => r with { ServingImageDigest = imageDigest });
 

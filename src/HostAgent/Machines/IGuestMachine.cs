@@ -1,4 +1,5 @@
 using System.Net;
+using TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.HostAgent.Machines;
 
@@ -38,6 +39,20 @@ internal interface IGuestMachine
 
     /// <summary>As <see cref="RestartAsync"/>, but on this image, once: the start after it is on the image that the record names.</summary>
     Task<MachineEndpoint> TryAsync(string imageDigest, string why, CancellationToken cancellationToken);
+
+    /// <summary>Kernel B of this guest shall have a card of its own, from Transfer to Commit.</summary>
+    bool WantsStandbyCard { get; }
+
+    /// <summary>Plugs that card in, unless it is.</summary>
+    /// <exception cref="IOException">QEMU refuses, or the machine does not run.</exception>
+    /// <exception cref="TimeoutException">QEMU does not answer.</exception>
+    Task<StandbyCard> PlugStandbyCardAsync(CancellationToken cancellationToken);
+
+    /// <summary>Takes that card out again, if it is plugged in.</summary>
+    /// <returns>False: the guest did not let go of it within <paramref name="patience"/>; it stays.</returns>
+    /// <exception cref="IOException">The connection to QEMU ended, or the machine does not run.</exception>
+    /// <exception cref="TimeoutException">QEMU does not answer.</exception>
+    Task<bool> UnplugStandbyCardAsync(TimeSpan patience, CancellationToken cancellationToken);
 
     /// <summary>Notes whose kernel serves; the image of the next start stays what it was.</summary>
     void RecordServing(string imageDigest);

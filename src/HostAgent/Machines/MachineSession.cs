@@ -24,6 +24,9 @@ internal sealed partial class MachineSession : IAsyncDisposable
 
     public ProcessIdentity Process { get; }
 
+    /// <summary>The connection to QEMU, as long as it holds.</summary>
+    public Qmp Qmp => _qmp;
+
     /// <summary>The guest's bearer token.</summary>
     public string Token { get; }
 

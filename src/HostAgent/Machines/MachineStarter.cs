@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.HostAgent.Configuration;
 using TwinKernel.Fleet.HostAgent.Images;
 
@@ -66,6 +67,10 @@ internal sealed partial class MachineStarter(string host, string qemu, ILogger l
 
         return session;
     }
+
+    /// <summary>Plugs the standby card into a machine, with an address of the guest's own that stays.</summary>
+    public Task<StandbyCard> PlugAsync(MachineSession session, int servicePort, CancellationToken cancellationToken) =>
+        StandbySlot.PlugAsync(session.Qmp, QemuCommandLine.Mac(host, session.Record.Guest + "/standby"), servicePort, cancellationToken);
 
     /// <summary>What the agent knows stays out of a process that it starts.</summary>
     public static void KeepSecretsOut(ProcessStartInfo start)

@@ -21,6 +21,9 @@ internal sealed record MachinePlan
 /// <summary>The arguments of QEMU for a machine. Pure.</summary>
 internal static class QemuCommandLine
 {
+    /// <summary>QEMU's id of the network of the guest's own card.</summary>
+    public const string Network = "net0";
+
     /// <summary>TCP port of the guest's agent, in the guest.</summary>
     public const int AgentPort = 7700;
 
@@ -32,6 +35,7 @@ internal static class QemuCommandLine
     /// <list type="bullet">
     /// <item><c>-no-reboot</c>: a reset ends the machine. It must not boot again unseen, on whatever kernel was given first.</item>
     /// <item>No disk, no display, no second bus master (no virtio-rng: its queue would stay with a kernel that is gone; <c>max</c> and <c>host</c> have RDRAND).</item>
+    /// <item>An empty slot (<see cref="StandbySlot"/>): a port that is not there from the start cannot be plugged in later.</item>
     /// <item>Host ports 0: the kernel of the host chooses free ones; <c>info usernet</c> tells which.</item>
     /// <item>Sandbox: <c>spawn</c> and <c>elevateprivileges</c> stay out of it because QEMU 7.2 refuses or dies with them when it daemonizes.</item>
     /// </list>
@@ -55,8 +59,9 @@ internal static class QemuCommandLine
             "-kernel", plan.KernelPath,
             "-initrd", plan.InitrdPath,
             "-append", plan.CommandLine,
-            "-netdev", $"user,id=net0,ipv6=off,hostfwd=tcp:127.0.0.1:0-10.0.2.15:{AgentPort},hostfwd=udp:127.0.0.1:0-10.0.2.15:{ServicePort}",
-            "-device", $"virtio-net-pci,netdev=net0,mac={Mac(plan.Host, plan.Guest)},romfile=",
+            "-netdev", $"user,id={Network},ipv6=off,hostfwd=tcp:127.0.0.1:0-10.0.2.15:{AgentPort},hostfwd=udp:127.0.0.1:0-10.0.2.15:{ServicePort}",
+            "-device", $"virtio-net-pci,netdev={Network},mac={Mac(plan.Host, plan.Guest)},romfile=",
+            "-device", $"pcie-root-port,id={StandbySlot.Port},chassis=1,slot=1",
             "-fw_cfg", $"name=opt/twinkernel/token,file={Escape(files.Token)}",
             "-chardev", $"socket,id=qmp,path={Escape(files.Qmp)},server=on,wait=off",
             "-mon", "chardev=qmp,mode=control",

@@ -13,15 +13,20 @@ internal sealed record UserNetwork(int AgentPort, int ServicePort)
         return Parse(answer?.GetValue<string>() ?? "");
     }
 
-    /// <summary>Reads lines such as <c>TCP[HOST_FORWARD]  16       127.0.0.1 32939       10.0.2.15  7700     0     0</c>.</summary>
+    /// <summary>
+    /// Reads lines such as <c>TCP[HOST_FORWARD]  16       127.0.0.1 32939       10.0.2.15  7700     0     0</c> below
+    /// <c>Hub -1 (net0):</c>. Other networks may be in the list, with forwardings to the same ports.
+    /// </summary>
     /// <exception cref="QmpException">A forwarding is not in the list; the message holds the list.</exception>
     public static UserNetwork Parse(string text)
     {
         int agent = 0, service = 0;
+        bool own = false;
         foreach (string line in text.Split('\n'))
         {
             string[] words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            if (words.Length >= 6
+            own = words is ["Hub", ..] ? words[^1] == $"({QemuCommandLine.Network}):" : own;
+            if (own && words.Length >= 6
                 && int.TryParse(words[3], CultureInfo.InvariantCulture, out int from)
                 && int.TryParse(words[5], CultureInfo.InvariantCulture, out int to))
             {

@@ -14,6 +14,7 @@ public sealed class FakeGuest : KernelFiles, IDisposable
     public const string Mac = "52:54:00:12:34:56";
     public const string Function = "0000:00:02.0";
     public const string SecondFunction = "0000:01:00.0";
+    public const string SecondMac = "52:54:00:12:34:57";
     private readonly string _root;
 
     private FakeGuest(string root) : base(root) => _root = root;
@@ -94,7 +95,7 @@ public sealed class FakeGuest : KernelFiles, IDisposable
     public void AddSecondCard()
     {
         string device = $"/sys/devices/pci0000:00/0000:00:04.0/{SecondFunction}";
-        Put($"{device}/virtio1/net/eth1/address", "52:54:00:12:34:57\n");
+        Put($"{device}/virtio1/net/eth1/address", SecondMac + "\n");
         Put($"{device}/virtio1/net/eth1/flags", "0x1002\n");
         Link("/sys/class/net/eth1", $"{device}/virtio1/net/eth1");
         Link($"{device}/driver", "/sys/bus/pci/drivers/virtio-pci");

@@ -24,6 +24,9 @@ internal sealed class Scenario : IDisposable
     /// <summary>What <see cref="UpTo"/> asks of the standby.</summary>
     public bool TakeOverOnPanic { get; set; }
 
+    /// <summary>What the host says that it has plugged in for kernel B.</summary>
+    public Wire.StandbyCard? Card { get; set; }
+
     public FakeDevice Device { get; }
 
     public FakeKexec Kexec { get; }
@@ -77,7 +80,8 @@ internal sealed class Scenario : IDisposable
         TwinInstances instances = new(Device, Journal);
         TwinLink link = new(Device, TimeProvider.System);
         HandoverOffer offer = new(Device, Network, Token, link);
-        Commit commit = new(Device, memory, cpus);
+        StandbyCard card = new(Guest, Network, Stack);
+        Commit commit = new(Device, memory, cpus, card);
         StandbyNetwork standbyNetwork = new(Guest, Network, Stack, link);
         GiveBack giveBack = new(Device, Journal, Guest, memory, cpus, standbyNetwork);
         KexecImage image = new(Kexec, Guest);
@@ -94,7 +98,7 @@ internal sealed class Scenario : IDisposable
             new KexecLoad(image, Guest),
             new KexecCutOver(Kexec, image, Runner));
         Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
-        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, new QuietConsole(Guest), Token, Runner, commit, Watchdog, NullLogger<Standby>.Instance);
+        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, card, new QuietConsole(Guest), Token, Runner, commit, Watchdog, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, Standby, new KernelIdentity(Guest));
         Inspection = new InspectionReader(Device, Guest, Network, Status);
     }
@@ -113,7 +117,7 @@ internal sealed class Scenario : IDisposable
     public Task<StepOutcome> AwaitStandby(int milliseconds = 5000, bool takeOverOnPanic = false) =>
         Run(Wire.Step.Standby, step => Steps.AwaitStandby.Run(step, TimeSpan.FromMilliseconds(milliseconds), takeOverOnPanic));
 
-    public Task<StepOutcome> Transfer() => Run(Wire.Step.Transfer, Steps.Transfer.Run);
+    public Task<StepOutcome> Transfer() => Run(Wire.Step.Transfer, step => Steps.Transfer.Run(step, Card));
 
     /// <summary>The call, and the park behind it to its end.</summary>
     public async Task<StepOutcome> CutOver(uint patience = 300)

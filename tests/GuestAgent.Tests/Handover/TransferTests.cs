@@ -46,6 +46,34 @@ public sealed class TransferTests
     }
 
     [Fact]
+    public async Task The_card_that_the_host_has_plugged_in_is_waited_for_and_kernel_B_is_told_its_address()
+    {
+        using Scenario scenario = new();
+        scenario.Card = new Wire.StandbyCard { Mac = FakeGuest.SecondMac, Network = "10.0.3.15/24" };
+        await scenario.UpTo(Wire.Step.Standby);
+        Task<StepOutcome> transfer = scenario.Transfer();
+        await Task.Delay(TimeSpan.FromMilliseconds(50));
+        scenario.Device.Calls.ShouldNotContain(call => call.StartsWith("GIVE_FUNCTION"));
+        scenario.Guest.AddSecondCard();
+        await transfer;
+
+        Parts(scenario, Wire.Step.Transfer).ShouldBe(["transfer", "transfer.cpu.1", "transfer.card", "transfer.function.0000:01:00.0"]);
+        LinkMessage asked = scenario.Device.Asked.Single(message => message.Kind == LinkMessage.AdoptFunction);
+        (asked.Function, asked.Mac, asked.Network).ShouldBe((new PciFunction(1, 0), FakeGuest.SecondMac, "10.0.3.15/24"));
+        await scenario.RollBack();
+        scenario.ShouldBeWhole();
+    }
+
+    [Fact]
+    public async Task A_spare_card_that_the_host_does_not_speak_of_goes_without_an_address()
+    {
+        using Scenario scenario = WithSpares();
+        await scenario.UpTo(Wire.Step.Transfer);
+        LinkMessage asked = scenario.Device.Asked.Single(message => message.Kind == LinkMessage.AdoptFunction);
+        (asked.Function, asked.Mac, asked.Network).ShouldBe((new PciFunction(1, 0), null, null));
+    }
+
+    [Fact]
     public async Task A_cancel_undoes_in_the_reverse_order()
     {
         using Scenario scenario = WithSpares();

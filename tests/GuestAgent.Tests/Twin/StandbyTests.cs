@@ -48,6 +48,26 @@ public sealed class StandbyTests
     }
 
     [Fact]
+    public async Task Serves_on_a_card_of_its_own_to_the_commit_also_when_the_agent_is_started_again()
+    {
+        using Scenario scenario = KernelB();
+        scenario.Guest.AddSecondCard();
+        scenario.Stack.Configured.Clear();
+        LinkMessage question = new() { Sequence = 5, Kind = LinkMessage.AdoptFunction, Function = new PciFunction(1, 0), Mac = FakeGuest.SecondMac, Network = "10.0.3.15/24" };
+        scenario.Standby.Answer(question).ShouldBe(new LinkMessage { Sequence = 5, Kind = LinkMessage.Done });
+        scenario.Device.Calls.ShouldContain("ADOPT_FUNCTION 0000:01:00.0");
+        scenario.Stack.Configured.ShouldBe(["eth1 10.0.3.15/24"]);
+
+        scenario.Standby.Answer(new LinkMessage { Sequence = 6, Kind = LinkMessage.Handover, Order = Order });
+        scenario.Restart();
+        scenario.Standby.Recall();
+        scenario.Standby.TakeOver(scenario.Standby.Order!, TimeSpan.Zero);
+        scenario.Stack.Configured.ShouldNotContain("eth1 down");
+        await scenario.Run(Wire.Step.Commit, step => scenario.Steps.Commit.Run(step, 0), Order.UpgradeId, Order.Epoch);
+        scenario.Stack.Configured.ShouldContain("eth1 down");
+    }
+
+    [Fact]
     public void Takes_over_adopts_then_configures_then_records()
     {
         using Scenario scenario = KernelB();

@@ -24,12 +24,12 @@ public sealed class AgentOptionsValidationTests
             ProbationSettling = TimeSpan.FromSeconds(1),
             ProbationMaxGap = TimeSpan.FromSeconds(3),
         };
-        options.Guests.Add(new GuestOptions { Name = "g1", Image = "", Cpus = 0, MemoryMiB = 1 });
-        options.Guests.Add(new GuestOptions { Name = "g1", Image = "x" });
+        options.Guests.Add(new GuestOptions { Name = "g1", Image = "", Cpus = 0, MemoryMiB = 1, StandbyPort = 65536 });
+        options.Guests.Add(new GuestOptions { Name = "g1", Image = "x", StandbyPort = 65536 });
         string[] failures = [.. new AgentOptionsValidation().Validate(null, options).Failures!];
         string all = string.Join('\n', failures);
-        failures.Length.ShouldBe(10);
-        foreach (string part in (string[])["Host:Name is 'Host_1'", "Host:StateDirectory", "Host:ImageDirectory", "'xen'", "Host:HeartbeatInterval (00:00:00)", "(00:00:03) must be shorter than Host:ProbationSettling (00:00:01)", "Guests:0:Image", "Cpus is 0", "MemoryMiB is 1;", "2 guests named 'g1'"])
+        failures.Length.ShouldBe(13);
+        foreach (string part in (string[])["Host:Name is 'Host_1'", "Host:StateDirectory", "Host:ImageDirectory", "'xen'", "Host:HeartbeatInterval (00:00:00)", "(00:00:03) must be shorter than Host:ProbationSettling (00:00:01)", "Guests:0:Image", "Cpus is 0", "MemoryMiB is 1;", "2 guests named 'g1'", "Guests:0:StandbyPort is 65536", "2 guests with StandbyPort 65536"])
         {
             all.ShouldContain(part);
         }

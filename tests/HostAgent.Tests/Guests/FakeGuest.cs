@@ -52,6 +52,9 @@ internal sealed class FakeGuest : IAsyncDisposable
     /// <summary>As the standby step asked.</summary>
     public bool TakesOverOnPanic { get; set; }
 
+    /// <summary>What Transfer said of a card for kernel B.</summary>
+    public StandbyCard? StandbyCard { get; set; }
+
     public bool PreflightPasses { get; set; } = true;
 
     public bool KexecPasses { get; set; } = true;
@@ -167,7 +170,11 @@ internal sealed class FakeGuestService(FakeGuest guest) : Contracts.Guest.GuestA
         return StepAsync("AwaitStandby", context);
     }
 
-    public override Task<StepResult> Transfer(StepRequest request, ServerCallContext context) => StepAsync("Transfer", context);
+    public override Task<StepResult> Transfer(TransferRequest request, ServerCallContext context)
+    {
+        guest.StandbyCard = request.StandbyCard;
+        return StepAsync("Transfer", context);
+    }
 
     public override Task<StepResult> CutOver(CutOverRequest request, ServerCallContext context) => StepAsync("CutOver", context);
 

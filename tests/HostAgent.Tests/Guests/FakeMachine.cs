@@ -1,3 +1,4 @@
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.HostAgent.Machines;
 
 namespace TwinKernel.Fleet.HostAgent.Tests.Guests;
@@ -50,6 +51,30 @@ internal sealed class FakeMachine(FakeGuest guest, string directory) : IGuestMac
         MachineEndpoint endpoint = await RestartAsync(why, cancellationToken);
         (ServingImageDigest, OnTrial) = (imageDigest, true);
         return endpoint;
+    }
+
+    /// <summary>What is configured for kernel B; null: nothing.</summary>
+    public StandbyCard? Card { get; set; }
+
+    /// <summary>What QEMU says when it is asked to plug it in or out; null: it does.</summary>
+    public string? CardRefused { get; set; }
+
+    public bool WantsStandbyCard => Card is not null;
+
+    public Task<StandbyCard> PlugStandbyCardAsync(CancellationToken cancellationToken)
+    {
+        Records.Add("plugged in");
+        return CardRefused is null ? Task.FromResult(Card!) : throw new QmpException(CardRefused);
+    }
+
+    public Task<bool> UnplugStandbyCardAsync(TimeSpan patience, CancellationToken cancellationToken)
+    {
+        if (Card is not null)
+        {
+            Records.Add("plugged out");
+        }
+
+        return CardRefused is null ? Task.FromResult(true) : throw new QmpException(CardRefused);
     }
 
     public void RecordServing(string imageDigest)

@@ -1,4 +1,7 @@
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.HostAgent.Configuration;
 using TwinKernel.Fleet.HostAgent.Machines;
 using TwinKernel.Fleet.HostAgent.Tests.Images;
@@ -11,6 +14,7 @@ public sealed class GuestMachineTests : IAsyncLifetime
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly TemporaryDirectory _directory = new();
     private readonly CancellationTokenSource _ending = new();
+    private readonly int _standbyPort = FreePort();
     private StateDirectory _state = null!;
 
     private string Images => _directory.File("images");
@@ -169,6 +173,43 @@ public sealed class GuestMachineTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_standby_card_is_plugged_in_once_whichever_agent_does_it_and_stays_when_the_guest_holds_it()
+    {
+        StandbyCard card = await RunAsync(async (machine, _) =>
+        {
+            machine.WantsStandbyCard.ShouldBeTrue();
+            (await machine.UnplugStandbyCardAsync(TimeSpan.Zero, default)).ShouldBeTrue("there is none");
+            return await machine.PlugStandbyCardAsync(default);
+        });
+        (card.Mac != QemuCommandLine.Mac("h", "g1"), card.Network).ShouldBe((true, "10.0.3.15/24"));
+        MachineRecord record = Record();
+        await RunAsync(async (machine, _) =>
+        {
+            (await machine.PlugStandbyCardAsync(default)).ShouldBe(card);
+            (await machine.UnplugStandbyCardAsync(TimeSpan.FromSeconds(1), default)).ShouldBeFalse("this kernel has halted");
+            return 0;
+        });
+        Record().ShouldBe(record, "the guest's own ports are still those of its own card");
+        using Socket service = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        Should.Throw<SocketException>(() => service.Bind(new IPEndPoint(IPAddress.Loopback, _standbyPort))).SocketErrorCode.ShouldBe(SocketError.AddressAlreadyInUse);
+    }
+
+    [Fact]
+    public async Task A_standby_port_that_is_taken_is_told_and_the_card_can_be_plugged_in_later()
+    {
+        await RunAsync(async (machine, _) =>
+        {
+            using (Socket other = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))
+            {
+                other.Bind(new IPEndPoint(IPAddress.Loopback, _standbyPort));
+                (await Should.ThrowAsync<QmpException>(() => machine.PlugStandbyCardAsync(default))).Message.ShouldContain($"{_standbyPort}");
+            }
+
+            return await machine.PlugStandbyCardAsync(default);
+        });
+    }
+
+    [Fact]
     public async Task A_damaged_image_is_not_booted()
     {
         await File.AppendAllTextAsync(Path.Combine(Images, "a", "vmlinuz"), "x");
@@ -198,6 +239,13 @@ public sealed class GuestMachineTests : IAsyncLifetime
 
     private MachineRecord Record() => DurableFile.ReadJson<MachineRecord>(Files.Record)!;
 
+    private static int FreePort()
+    {
+        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
     private static async Task WaitGoneAsync(MachineEndpoint endpoint) =>
         await Eventually.Async(() => endpoint.Gone.IsCancellationRequested);
 
@@ -209,7 +257,7 @@ public sealed class GuestMachineTests : IAsyncLifetime
     }
 
     private GuestMachine Machine() => new(
-        new GuestOptions { Name = "g1", Image = "a", Cpus = 1, MemoryMiB = 256 },
+        new GuestOptions { Name = "g1", Image = "a", Cpus = 1, MemoryMiB = 256, StandbyPort = _standbyPort },
         Files,
         new MachineStarter("h", "qemu-system-x86_64", NullLogger.Instance),
         TestImages.Store(Images),

@@ -51,7 +51,11 @@ public sealed class QemuCommandLineTests : IDisposable
     public void Forwarded_ports_are_read_from_QEMUs_list()
     {
         const string List = "Hub -1 (net0):\r\n  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r\n  TCP[HOST_FORWARD]  16       127.0.0.1 32939       10.0.2.15  7700     0     0\r\n  UDP[HOST_FORWARD]  15       127.0.0.1 50193       10.0.2.15  7777     0     0\r\n";
+        const string Standby = "Hub -1 (standby):\r\n  Protocol[State]    FD  Source Address  Port   Dest. Address  Port RecvQ SendQ\r\n  UDP[HOST_FORWARD]  21       127.0.0.1 40000       10.0.3.15  7777     0     0\r\n";
         UserNetwork.Parse(List).ShouldBe(new UserNetwork(32939, 50193));
+        UserNetwork.Parse(List + Standby).ShouldBe(new UserNetwork(32939, 50193));
+        UserNetwork.Parse(Standby + List).ShouldBe(new UserNetwork(32939, 50193));
+        Should.Throw<QmpException>(() => UserNetwork.Parse(Standby));
         Should.Throw<QmpException>(() => UserNetwork.Parse("")).Message.ShouldContain("forwarded ports");
     }
 

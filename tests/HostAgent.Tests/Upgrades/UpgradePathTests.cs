@@ -47,6 +47,28 @@ public sealed class UpgradePathTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_standby_card_is_there_from_the_transfer_to_a_roll_back()
+    {
+        _bench.Machine.Card = new Contracts.Guest.StandbyCard { Mac = "52:54:00:00:00:01", Network = "10.0.3.15/24" };
+        (await _bench.SucceedAsync(UpgradeStep.Transfer)).Timings.ShouldContain(t => t.Name == "transfer.plug" && t.Clock == "host:h1");
+        _bench.Guest.StandbyCard.ShouldBe(_bench.Machine.Card);
+        await _bench.SucceedAsync(UpgradeStep.RollBack);
+        _bench.Machine.Records.ShouldBe(["plugged in", "plugged out", "rolled back"]);
+    }
+
+    [Fact]
+    public async Task Without_the_standby_card_that_is_wanted_nothing_is_transferred_and_a_roll_back_works()
+    {
+        _bench.Machine.Card = new Contracts.Guest.StandbyCard { Mac = "52:54:00:00:00:01", Network = "10.0.3.15/24" };
+        _bench.Machine.CardRefused = "QEMU refused: Bus 'standby-port' not found";
+        StepFailed failed = await _bench.FailAsync(UpgradeStep.Transfer);
+        (failed.Failure, failed.Reason.Contains("standby-port", StringComparison.Ordinal)).ShouldBe((UpgradeFailure.TransferRefused, true));
+        _bench.CallsOf("Transfer").ShouldBe(0);
+        await _bench.SucceedAsync(UpgradeStep.RollBack);
+        _bench.Events.Published.OfType<StepProgressed>().ShouldContain(p => p.Message.Contains("may still be plugged in"));
+    }
+
+    [Fact]
     public async Task Preflight_tells_every_blocker()
     {
         _bench.Guest.PreflightPasses = false;

@@ -18,6 +18,7 @@ internal static class RollBackStep
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan UnplugPatience = TimeSpan.FromSeconds(5);
 
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
@@ -63,6 +64,7 @@ internal static class RollBackStep
 
                 if (IsWhole(status))
                 {
+                    await UnplugAsync(context, status, cancellationToken).ConfigureAwait(false);
                     context.Machine.RecordRolledBack();
                     context.Observations.End(context.Command.UpgradeId);
                     context.Progress($"kernel {status.KernelRelease} serves with {status.CpusOnline} CPUs");
@@ -110,6 +112,22 @@ internal static class RollBackStep
     private static bool IsCommitted(StepContext context, GuestStatus status) =>
         status is { TwinBooted: true, HasParent: false }
         && context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA) is { } bootIdOfA && bootIdOfA != status.BootId;
+
+    /// <summary>A kernel that was itself booted beside another has no driver for the slot: the card stays there, down, for the next upgrade.</summary>
+    private static async Task UnplugAsync(StepContext context, GuestStatus status, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (!status.TwinBooted && !await context.Machine.UnplugStandbyCardAsync(UnplugPatience, cancellationToken).ConfigureAwait(false))
+            {
+                context.Progress($"the guest does not let go of the standby card ({UnplugPatience}); it stays plugged in for the next upgrade");
+            }
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            context.Progress($"the standby card may still be plugged in: {e.Message}");
+        }
+    }
 
     private static async Task<MachineEndpoint> RunningAsync(StepContext context, CancellationToken cancellationToken)
     {

@@ -1,8 +1,12 @@
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.Contracts.Messages;
 
 namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
 
-/// <summary>Begins to observe from outside, then gives every CPU but the last to kernel B.</summary>
+/// <summary>
+/// Begins to observe from outside, plugs in the card that kernel B shall serve on where that is wanted, then gives every CPU but the last
+/// to kernel B, and what else can be spared.
+/// </summary>
 internal static class TransferStep
 {
     private static readonly TimeSpan FirstAnswer = TimeSpan.FromSeconds(5);
@@ -17,6 +21,32 @@ internal static class TransferStep
                 $"The guest's service on UDP {context.Endpoint.Service} answered no probe for {FirstAnswer}: an outage could not be measured, so nothing was transferred.");
         }
 
-        await context.StepAsync((guest, options) => guest.Client.TransferAsync(context.Request, options).ResponseAsync, cancellationToken).ConfigureAwait(false);
+        TransferRequest request = new()
+        {
+            UpgradeId = context.Command.UpgradeId.ToString(),
+            Epoch = (ulong)context.Command.Epoch,
+            StandbyCard = await PlugAsync(context, cancellationToken).ConfigureAwait(false),
+        };
+        await context.StepAsync((guest, options) => guest.Client.TransferAsync(request, options).ResponseAsync, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<StandbyCard?> PlugAsync(StepContext context, CancellationToken cancellationToken)
+    {
+        if (!context.Machine.WantsStandbyCard)
+        {
+            return null;
+        }
+
+        try
+        {
+            using (context.Timings.Measure("transfer.plug"))
+            {
+                return await context.Machine.PlugStandbyCardAsync(cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            throw new StepException(UpgradeFailure.TransferRefused, $"The standby card could not be plugged in: {e.Message}", e);
+        }
     }
 }
