@@ -37,6 +37,7 @@ void query_machine(struct machine *machine);
 struct inventory {
 	char lines[8000];
 };
+long free_kib(void);
 void take_inventory(struct inventory *inventory);
 bool same_inventory(const struct inventory *before, const struct inventory *now, long tolerance_kib);
 
