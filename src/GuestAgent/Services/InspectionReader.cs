@@ -1,4 +1,5 @@
 using System.Globalization;
+using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
@@ -6,12 +7,15 @@ using Wire = TwinKernel.Fleet.Contracts.Guest;
 namespace TwinKernel.Fleet.GuestAgent.Services;
 
 /// <summary>Who has what of the machine, for people: from the module's queries and sysfs. Takes no lock and waits for no step.</summary>
-internal sealed class InspectionReader(ITwinKernelDevice device, KernelFiles files, GuestNetwork network, StatusReader status)
+internal sealed class InspectionReader(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, GuestNetwork network, StatusReader status)
 {
     private const string Functions = "/sys/bus/pci/devices";
     private const string Instances = "/sys/kernel/twinkernel/instances";
     private const string Links = "/sys/kernel/twinkernel/links";
     private const string ThisKernel = "this kernel";
+
+    /// <summary>Memory of which it is known who has it, other than by the machine's ranges.</summary>
+    internal readonly record struct Piece(ulong Start, ulong End, string Owner);
 
     public Wire.Inspection Read()
     {
@@ -38,7 +42,7 @@ internal sealed class InspectionReader(ITwinKernelDevice device, KernelFiles fil
                 Instance = slot.Instance,
                 BootReserved = slot.BootReserved,
             }));
-            inspection.Memory.Add(Memory(machine, slots));
+            inspection.Memory.Add(Memory(machine, [.. slots.Select(Of), .. Given(machine)]));
         }
         catch (DeviceException error)
         {
@@ -48,16 +52,17 @@ internal sealed class InspectionReader(ITwinKernelDevice device, KernelFiles fil
         return inspection;
     }
 
-    /// <summary>The machine's memory cut at the slots' ends: what lies in a slot is the slot's, whatever else it is.</summary>
-    internal static IEnumerable<Wire.Inspection.Types.Memory> Memory(MachineView machine, IReadOnlyList<ClaimedSlot> slots)
+    /// <summary>The machine's memory cut at the ends of pieces: what lies in one is its owner's, whatever else it is.</summary>
+    internal static IEnumerable<Wire.Inspection.Types.Memory> Memory(MachineView machine, IReadOnlyList<Piece> pieces)
     {
         Wire.Inspection.Types.Memory? last = null;
         foreach (MachineRange range in machine.Ranges.OrderBy(range => range.Start))
         {
-            ulong[] cuts = [range.Start, .. slots.SelectMany(slot => new[] { slot.Start, slot.Start + slot.Bytes }).Where(at => at > range.Start && at < range.End).Order(), range.End];
-            foreach ((ulong start, ulong end) in cuts.Zip(cuts.Skip(1)))
+            ulong[] cuts = [range.Start, .. pieces.SelectMany(piece => new[] { piece.Start, piece.End }).Where(at => at > range.Start && at < range.End).Order(), range.End];
+            foreach ((ulong start, ulong end) in cuts.Zip(cuts.Skip(1)).Where(cut => cut.First < cut.Second))
             {
-                string owner = Owner(machine, range, slots.FirstOrDefault(slot => slot.Start <= start && end <= slot.Start + slot.Bytes));
+                string owner = pieces.FirstOrDefault(piece => piece.Start <= start && end <= piece.End).Owner
+                    ?? (range.Owned ? ThisKernel : range.Reserved ? "held back" : Elsewhere(machine));
                 if (last is not null && last.Owner == owner && last.Start + last.Bytes == start)
                 {
                     last.Bytes += end - start;
@@ -79,12 +84,14 @@ internal sealed class InspectionReader(ITwinKernelDevice device, KernelFiles fil
         }
     }
 
-    private static string Owner(MachineView machine, MachineRange range, ClaimedSlot slot) => slot switch
-    {
-        { Id: not 0, Instance: not 0 } => $"instance {slot.Instance}",
-        { Id: not 0 } => $"slot {slot.Id}",
-        _ => range.Owned ? ThisKernel : range.Reserved ? "held back" : Elsewhere(machine),
-    };
+    internal static Piece Of(ClaimedSlot slot) =>
+        new(slot.Start, slot.Start + slot.Bytes, slot.Instance != 0 ? $"instance {slot.Instance}" : $"slot {slot.Id}");
+
+    /// <summary>Blocks that the running instance was given, by the journal: the module counts them only. Those of its slot may be among them.</summary>
+    private IEnumerable<Piece> Given(MachineView machine) =>
+        journal.Current is { } upgrade && upgrade.Find(Wire.Step.Start)?.Facts.GetValueOrDefault("instance") is { } id && device.Instances().Any(instance => $"{instance.Id}" == id)
+            ? upgrade.Blocks.Select(block => new Piece(block.Number * machine.MemoryBlockBytes, (block.Number + 1) * machine.MemoryBlockBytes, $"instance {id}"))
+            : [];
 
     private static string Elsewhere(MachineView machine) => machine.HasParent ? "parent" : "nobody";
 

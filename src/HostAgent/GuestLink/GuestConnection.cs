@@ -48,6 +48,24 @@ internal sealed class GuestConnection : IDisposable
         return await connection.StatusAsync(timeout, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// As above; null when nobody answers, or one who does not know the guest's token: kernel B's agent may answer before the token has
+    /// reached it, at a cut-over and in a new boot alike.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    public static async Task<GuestStatus?> TryAskStatusAsync(MachineEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await AskStatusAsync(endpoint, timeout, cancellationToken).ConfigureAwait(false);
+        }
+        catch (RpcException e) when (e.IsTransport() || e.StatusCode == StatusCode.Unauthenticated)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return null;
+        }
+    }
+
     /// <summary>Asks once who has what in the guest, over a connection of its own.</summary>
     /// <exception cref="RpcException">It did not answer in time, or refuses the token.</exception>
     public static async Task<Inspection> InspectAsync(MachineEndpoint endpoint, TimeSpan timeout, CancellationToken cancellationToken)

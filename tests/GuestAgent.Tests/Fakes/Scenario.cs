@@ -100,7 +100,7 @@ internal sealed class Scenario : IDisposable
         Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
         Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, card, new QuietConsole(Guest), Token, Runner, commit, Watchdog, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, Standby, new KernelIdentity(Guest));
-        Inspection = new InspectionReader(Device, Guest, Network, Status);
+        Inspection = new InspectionReader(Device, Journal, Guest, Network, Status);
     }
 
     public Task<StepOutcome> Preflight(string upgradeId = "u1", ulong epoch = 1) => Run(Wire.Step.Preflight, step =>

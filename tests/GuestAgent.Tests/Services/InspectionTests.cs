@@ -44,6 +44,24 @@ public sealed class InspectionTests
     }
 
     [Fact]
+    public async Task Memory_that_went_before_the_park_is_the_instances()
+    {
+        using Scenario scenario = new();
+        scenario.Guest.Put("/proc/cmdline", "console=ttyS0,115200 twinkernel.transfer_memory=spare\n");
+        ulong before = Bytes(scenario.Inspection.Read(), "this kernel");
+        await scenario.UpTo(Wire.Step.Transfer);
+        ulong given = ulong.Parse(scenario.Journal.Current!.Find(Wire.Step.Transfer)!.Facts["memory.given"]);
+        given.ShouldBeGreaterThan(0ul);
+
+        Wire.Inspection inspection = scenario.Inspection.Read();
+        ulong instances = Bytes(inspection, $"instance {scenario.Device.Instances()[0].Id}");
+        instances.ShouldBeInRange(given - FakeGuest.MiB, given, "the machine's last block is not all memory");
+        Bytes(inspection, "this kernel").ShouldBe(before - instances - scenario.Device.Slots()[0].Bytes);
+        await scenario.RollBack();
+        Bytes(scenario.Inspection.Read(), "this kernel").ShouldBe(before);
+    }
+
+    [Fact]
     public void Memory_is_cut_at_slots_and_joined_where_the_owner_is_one()
     {
         using Scenario scenario = new();
@@ -59,7 +77,7 @@ public sealed class InspectionTests
         ]);
         ClaimedSlot[] slots = [new(3, 0x18_0000, 0x10_0000, 0, 0, false, 7), new(4, 0x28_0000, 0x4_0000, 0, 0, false, 0)];
 
-        InspectionReader.Memory(scenario.Device.Query(), slots).Select(piece => (piece.Start, piece.Bytes, piece.Owner)).ShouldBe(
+        InspectionReader.Memory(scenario.Device.Query(), [.. slots.Select(InspectionReader.Of)]).Select(piece => (piece.Start, piece.Bytes, piece.Owner)).ShouldBe(
         [
             (0x1000ul, 0x9e000ul, "this kernel"),
             (0x10_0000ul, 0x8_0000ul, "this kernel"),
@@ -78,7 +96,7 @@ public sealed class InspectionTests
         MissingDevice missing = new(new DeviceException("open", Errno.ENOENT, "/dev/twinkernel"));
         StatusReader status = new(missing, scenario.Journal, scenario.Guest, scenario.Network, scenario.Standby, new KernelIdentity(scenario.Guest));
 
-        Wire.Inspection inspection = new InspectionReader(missing, scenario.Guest, scenario.Network, status).Read();
+        Wire.Inspection inspection = new InspectionReader(missing, scenario.Journal, scenario.Guest, scenario.Network, status).Read();
 
         inspection.ModuleError.ShouldContain("ENOENT");
         inspection.Cpus.ShouldBeEmpty();

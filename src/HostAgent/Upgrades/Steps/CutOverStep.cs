@@ -80,7 +80,7 @@ internal static class CutOverStep
             }
 
             await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
-            context.Observed = await AskOnceAsync(endpoint, cancellationToken).ConfigureAwait(false) ?? context.Observed;
+            context.Observed = await GuestConnection.TryAskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false) ?? context.Observed;
         }
     }
 
@@ -108,7 +108,7 @@ internal static class CutOverStep
             }
 
             ThrowIfRefused(call);
-            GuestStatus? status = await AskOnceAsync(endpoint, cancellationToken).ConfigureAwait(false);
+            GuestStatus? status = await GuestConnection.TryAskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false);
             if (TakeOver.Happened(context.Command, status))
             {
                 throw new StepException(UpgradeFailure.TookOver, TakeOver.Reason(context, status!));
@@ -145,19 +145,6 @@ internal static class CutOverStep
             }
 
             await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    private static async Task<GuestStatus?> AskOnceAsync(MachineEndpoint endpoint, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await GuestConnection.AskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false);
-        }
-        catch (RpcException e) when (e.IsTransport() || e.StatusCode == StatusCode.Unauthenticated)
-        {
-            // Unauthenticated: kernel B's agent may answer before kernel A's token has reached it.
-            return null;
         }
     }
 }

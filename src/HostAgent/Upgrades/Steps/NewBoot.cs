@@ -45,7 +45,7 @@ internal static class NewBoot
 
         if (context.Journal.Fact(context.Command.UpgradeId, CutOverStep.BootIdOfA) is null)
         {
-            GuestStatus? before = await AskOnceAsync(endpoint, cancellationToken).ConfigureAwait(false);
+            GuestStatus? before = await GuestConnection.TryAskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false);
             context.Journal.Note(context.Command.UpgradeId, CutOverStep.BootIdOfA, before?.BootId ?? "unknown");
         }
     }
@@ -75,7 +75,7 @@ internal static class NewBoot
                 throw new StepException(UpgradeFailure.MachineGone, $"The machine of guest {context.Machine.Name} ended in the cut-over; {Tail(context)}.");
             }
 
-            GuestStatus? status = await AskOnceAsync(endpoint, cancellationToken).ConfigureAwait(false);
+            GuestStatus? status = await GuestConnection.TryAskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false);
             if (status is not null && status.BootId != bootIdOfA)
             {
                 context.Observed = status;
@@ -95,18 +95,6 @@ internal static class NewBoot
             }
 
             await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    private static async Task<GuestStatus?> AskOnceAsync(MachineEndpoint endpoint, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await GuestConnection.AskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false);
-        }
-        catch (RpcException e) when ((e.IsTransport() || e.StatusCode == StatusCode.Unauthenticated) && !cancellationToken.IsCancellationRequested)
-        {
-            return null;
         }
     }
 
