@@ -145,8 +145,10 @@ internal sealed class Measurement(long interval, long timeout, long gapThreshold
         }
     }
 
-    /// <summary>From <paramref name="at"/> on, requests that are due count to this phase; again to an earlier one of that name.</summary>
-    /// <param name="at">Not before the mark before.</param>
+    /// <summary>
+    /// From <paramref name="at"/> on, requests that are due count to this phase; again to an earlier one of that name. What was sent
+    /// has been counted: a mark that would lie before it, or before the last mark, lies behind it.
+    /// </summary>
     public void Mark(string name, long at)
     {
         int phase = _phases.FindIndex(known => known.Name == name);
@@ -155,8 +157,9 @@ internal sealed class Measurement(long interval, long timeout, long gapThreshold
             _phases.Add(new Tally(name));
         }
 
-        _phases[_marks[^1].Phase].Lasted += Math.Max(at, _marks[^1].At) - _marks[^1].At;
-        _marks.Add((Math.Max(at, _marks[^1].At), phase < 0 ? _phases.Count - 1 : phase));
+        at = Math.Max(at, Math.Max(_marks[^1].At, Next > 0 ? Due(Next - 1) + 1 : 0));
+        _phases[_marks[^1].Phase].Lasted += at - _marks[^1].At;
+        _marks.Add((at, phase < 0 ? _phases.Count - 1 : phase));
     }
 
     /// <summary>What came since the last call.</summary>

@@ -5,6 +5,9 @@ internal static class Reporting
 {
     private const long AlwaysOnTime = 1_000_000;
 
+    /// <summary>What was due before a mark is to be before it in the report too.</summary>
+    private const long RoundUp = 49;
+
     public static ProbeReport ToReport(this Measurement measurement, ProbeSettings settings, long reconnects, WritesReport? writes)
     {
         List<(long At, string Phase)> marks = [.. measurement.Marks];
@@ -18,7 +21,7 @@ internal static class Reporting
             LatencyRelativeError = LatencyHistogram.RelativeError,
             Total = ToReport(measurement.Total),
             Phases = [.. measurement.Phases.Select(ToReport)],
-            Marks = [.. marks.Select(mark => new MarkReport { At = Time(mark.At), Phase = mark.Phase })],
+            Marks = [.. marks.Select(mark => new MarkReport { At = Time(mark.At + RoundUp), Phase = mark.Phase })],
             GapThreshold = settings.GapThreshold,
             Gaps = [.. measurement.Gaps.Select(gap => new GapReport
             {
