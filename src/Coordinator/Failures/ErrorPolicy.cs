@@ -1,6 +1,4 @@
-using NodaTime;
 using TwinKernel.Fleet.Coordinator.Guests;
-using TwinKernel.Fleet.Coordinator.Requests;
 
 namespace TwinKernel.Fleet.Coordinator.Failures;
 
@@ -54,7 +52,31 @@ public sealed record ErrorPolicy
     public RetryPolicy Retry { get; init; } = RetryPolicy.Default;
 
     /// <summary>What is to be done about a wave, now.</summary>
-    public FailureDecision Decide(WaveProgress progress) => throw new NotImplementedException();
+    public FailureDecision Decide(WaveProgress progress)
+    {
+        int failed = progress.Ended.Count(end => !end.Succeeded);
+        int consecutive = 0, most = 0;
+        foreach (GuestEnd end in progress.Ended)
+        {
+            consecutive = end.Succeeded ? 0 : consecutive + 1;
+            most = Math.Max(most, consecutive);
+        }
+
+        FailureThreshold? severest = Thresholds
+            .Where(threshold => threshold.Measure switch
+            {
+                FailureMeasure.Count => failed >= threshold.Value,
+                FailureMeasure.Percent => failed > 0 && failed * 100L >= (long)threshold.Value * progress.Guests,
+                _ => most >= threshold.Value,
+            })
+            .MaxBy(threshold => threshold.Action);
+        return severest is null ? new FailureDecision(FailureAction.None, "") : new FailureDecision(severest.Action, severest.Measure switch
+        {
+            FailureMeasure.Count => $"{failed} of the wave's {progress.Guests} guests failed; {severest.Value} are too many.",
+            FailureMeasure.Percent => $"{failed} of the wave's {progress.Guests} guests failed; {severest.Value}% are too many.",
+            _ => $"{most} guests failed one after the other; {severest.Value} are too many.",
+        });
+    }
 }
 
 /// <summary>
@@ -70,37 +92,3 @@ public sealed record GuestEnd(GuestId Guest, bool Succeeded);
 /// <see cref="FailureAction.None"/>.
 /// </summary>
 public sealed record FailureDecision(FailureAction Action, string Why);
-
-/// <summary>An error policy as text and numbers: its JSON form. What is null has the default of <see cref="ErrorPolicy"/>.</summary>
-public sealed record ErrorPolicyForm
-{
-    public IReadOnlyList<FailureThresholdForm>? Thresholds { get; init; }
-
-    /// <summary><c>pause</c>, <c>stop</c>, <c>roll-back-wave</c>, <c>roll-back-rollout</c>.</summary>
-    public string? OnGateStopped { get; init; }
-
-    /// <summary>How often a guest is tried, the first time included: 1 to 20.</summary>
-    public int? Attempts { get; init; }
-
-    /// <summary>Wait before the second attempt, doubled before each further one: <c>1m</c>.</summary>
-    public string? Backoff { get; init; }
-
-    /// <summary>The longest wait: <c>1h</c>.</summary>
-    public string? BackoffLimit { get; init; }
-
-    public static ErrorPolicyForm Of(ErrorPolicy policy) => throw new NotImplementedException();
-
-    /// <summary>Null, and every error with its path (<c>FIELD.thresholds[0].percent</c>), when it is no policy.</summary>
-    public ErrorPolicy? Read(string field, ICollection<Violation> violations) => throw new NotImplementedException();
-}
-
-/// <summary>Exactly one of the three numbers, and an action.</summary>
-public sealed record FailureThresholdForm
-{
-    public int? Count { get; init; }
-    public int? Percent { get; init; }
-    public int? Consecutive { get; init; }
-
-    /// <summary><c>roll-back-guest</c>, <c>pause</c>, <c>stop</c>, <c>roll-back-wave</c>, <c>roll-back-rollout</c>.</summary>
-    public string? Action { get; init; }
-}

@@ -19,7 +19,22 @@ public sealed record RetryPolicy
     public Duration BackoffLimit { get; init; } = Duration.FromHours(1);
 
     /// <summary>What becomes of a guest whose attempt number <paramref name="attempt"/> (from 1) failed at <paramref name="failedAt"/> for <paramref name="reason"/>.</summary>
-    public RetryDecision Decide(int attempt, Instant failedAt, string reason) => throw new NotImplementedException();
+    public RetryDecision Decide(int attempt, Instant failedAt, string reason)
+    {
+        if (attempt >= Attempts)
+        {
+            string tried = Attempts == 1 ? "once" : $"{attempt} times";
+            return new RetryDecision(null, $"Tried {tried}, the last time: {reason}");
+        }
+
+        Duration wait = Backoff;
+        for (int doubled = 1; doubled < attempt && wait < BackoffLimit; doubled++)
+        {
+            wait += wait;
+        }
+
+        return new RetryDecision(failedAt + Duration.Min(wait, BackoffLimit), null);
+    }
 }
 
 /// <summary>Either <paramref name="RetryAt"/>, or the reason of the guest's quarantine: it counts as failed and is left alone until a person releases it.</summary>

@@ -1,4 +1,5 @@
 using NodaTime;
+using TwinKernel.Fleet.Coordinator.Requests;
 
 namespace TwinKernel.Fleet.Coordinator.Gates;
 
@@ -47,9 +48,32 @@ public static class Gate
     /// up; then the gate is stopped with the last outcome that came in time, or as <see cref="GateOutcome.Error"/> when none did.
     /// <paramref name="begunAt"/> is when the first question could be asked; <paramref name="answers"/> are in the order in which they came.
     /// </summary>
-    public static GateVerdict Decide(GateSpec gate, Instant begunAt, IReadOnlyList<GateAnswer> answers, Instant now) =>
-        throw new NotImplementedException();
+    public static GateVerdict Decide(GateSpec gate, Instant begunAt, IReadOnlyList<GateAnswer> answers, Instant now)
+    {
+        Instant deadline = begunAt + gate.Deadline;
+        GateAnswer[] inTime = [.. answers.Where(answer => answer.At <= deadline).Take(gate.Attempts)];
+        if (inTime.Any(answer => answer.Outcome == GateOutcome.Success))
+        {
+            return new GateVerdict(GateState.Passed, null, GateOutcome.Success, "");
+        }
+
+        string last = inTime is [.., var newest] ? $"{Choice.Text(newest.Outcome)}: {newest.Detail}" : "no answer";
+        Instant next = inTime is [.., var latest] ? latest.At + gate.Interval : begunAt;
+        if (inTime.Length < gate.Attempts && now <= deadline && next <= deadline)
+        {
+            return new GateVerdict(GateState.Ask, next, null, inTime.Length == 0
+                ? $"Gate '{gate.Name}' has not answered yet."
+                : $"Gate '{gate.Name}' is asked again, attempt {inTime.Length + 1} of {gate.Attempts}; its last answer was {last}.");
+        }
+
+        string end = inTime.Length == gate.Attempts ? $"after {gate.Attempts} {(gate.Attempts == 1 ? "attempt" : "attempts")}" : $"within {DurationText.Format(gate.Deadline)}";
+        return new GateVerdict(
+            GateState.Stopped, null, inTime is [.., var decisive] ? decisive.Outcome : GateOutcome.Error, $"Gate '{gate.Name}' did not succeed {end}: {last}.");
+    }
 
     /// <summary>Of several gates at one point: stopped when one is, else to be asked when one is (at the earliest time), else passed. None: passed.</summary>
-    public static GateVerdict Together(IReadOnlyList<GateVerdict> verdicts) => throw new NotImplementedException();
+    public static GateVerdict Together(IReadOnlyList<GateVerdict> verdicts) =>
+        verdicts.FirstOrDefault(verdict => verdict.State == GateState.Stopped)
+        ?? verdicts.Where(verdict => verdict.State == GateState.Ask).MinBy(verdict => verdict.AskAt)
+        ?? new GateVerdict(GateState.Passed, null, GateOutcome.Success, "");
 }

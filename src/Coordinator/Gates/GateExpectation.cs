@@ -1,3 +1,4 @@
+using System.Globalization;
 using TwinKernel.Fleet.Coordinator.Requests;
 
 namespace TwinKernel.Fleet.Coordinator.Gates;
@@ -16,10 +17,44 @@ public enum Comparison
 /// <summary>What the values of a query's answer must satisfy: <c>&lt; 0.01</c>.</summary>
 public sealed record GateExpectation(Comparison Comparison, double Bound)
 {
-    public static GateExpectation? Parse(string text, string field, ICollection<Violation> violations) => throw new NotImplementedException();
+    /* A sign that begins with another stands before it. */
+    private static readonly (string Sign, Comparison Comparison)[] _signs =
+    [
+        ("<=", Comparison.AtMost), (">=", Comparison.AtLeast), ("==", Comparison.Equal), ("!=", Comparison.NotEqual),
+        ("<", Comparison.Less), (">", Comparison.More),
+    ];
 
-    /// <summary>Success when there are values and all satisfy it, failure when one does not; no values, or one that is no number, is inconclusive.</summary>
-    public GateOutcome Judge(IReadOnlyList<double> values) => throw new NotImplementedException();
+    public static GateExpectation? Parse(string text, string field, ICollection<Violation> violations)
+    {
+        string trimmed = text.Trim();
+        (string? sign, Comparison comparison) = _signs.FirstOrDefault(one => trimmed.StartsWith(one.Sign, StringComparison.Ordinal));
+        if (sign is not null
+            && double.TryParse(trimmed.AsSpan(sign.Length).Trim(), NumberStyles.Float, CultureInfo.InvariantCulture, out double bound)
+            && double.IsFinite(bound))
+        {
+            return new GateExpectation(comparison, bound);
+        }
 
-    public override string ToString() => throw new NotImplementedException();
+        violations.Add(new Violation(field, $"'{text}' is not <, <=, >, >=, == or != and a number, such as '< 0.01'."));
+        return null;
+    }
+
+    /// <summary>Success when there are values and all satisfy it, inconclusive when there are none or one is no number, else failure.</summary>
+    public GateOutcome Judge(IReadOnlyList<double> values) =>
+        values.Count == 0 || values.Any(double.IsNaN) ? GateOutcome.Inconclusive
+        : values.All(Holds) ? GateOutcome.Success
+        : GateOutcome.Failure;
+
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{_signs.Single(one => one.Comparison == Comparison).Sign} {Bound:R}");
+
+    private bool Holds(double value) => Comparison switch
+    {
+        Comparison.Less => value < Bound,
+        Comparison.AtMost => value <= Bound,
+        Comparison.More => value > Bound,
+        Comparison.AtLeast => value >= Bound,
+        Comparison.Equal => value == Bound,
+        _ => value != Bound,
+    };
 }

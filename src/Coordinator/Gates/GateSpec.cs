@@ -1,5 +1,4 @@
 using NodaTime;
-using TwinKernel.Fleet.Coordinator.Requests;
 
 namespace TwinKernel.Fleet.Coordinator.Gates;
 
@@ -35,7 +34,7 @@ public enum GatePoint
 /// <summary>A question that must be answered with success before a wave or a guest goes on.</summary>
 public sealed record GateSpec
 {
-    public const int MostAttempts = 100;
+    public const int MostAttempts = 100, DefaultAttempts = 3;
     public static readonly Duration LongestDeadline = Duration.FromDays(1);
     public static readonly Duration DefaultDeadline = Duration.FromMinutes(5), DefaultInterval = Duration.FromSeconds(10), DefaultTimeout = Duration.FromSeconds(10);
 
@@ -51,7 +50,7 @@ public sealed record GateSpec
     public GateExpectation? Expect { get; init; }
 
     /// <summary>How often it is asked at most, 1 to <see cref="MostAttempts"/>.</summary>
-    public int Attempts { get; init; } = 3;
+    public int Attempts { get; init; } = DefaultAttempts;
 
     /// <summary>From an answer to the next question, 1 s to <see cref="LongestDeadline"/>.</summary>
     public Duration Interval { get; init; } = DefaultInterval;
@@ -61,31 +60,4 @@ public sealed record GateSpec
 
     /// <summary>From the first question; an answer after it does not count. 1 s to <see cref="LongestDeadline"/>.</summary>
     public Duration Deadline { get; init; } = DefaultDeadline;
-}
-
-/// <summary>A gate as text and numbers: its JSON form. What is null has the default of <see cref="GateSpec"/>.</summary>
-public sealed record GateForm
-{
-    /// <summary>1 to 63 letters, digits, <c>-</c>, <c>_</c> and <c>.</c>; each name once in a wave.</summary>
-    public string? Name { get; init; }
-
-    /// <summary><c>guest-probe</c>, <c>http</c>, <c>prometheus</c>, <c>host-command</c>.</summary>
-    public string? Kind { get; init; }
-
-    /// <summary><c>after-wave</c>, <c>standby</c>, <c>probation</c>.</summary>
-    public string? Point { get; init; }
-    public string? Target { get; init; }
-    public string? Query { get; init; }
-
-    /// <summary><c>&lt; 0.01</c>: <c>&lt;</c>, <c>&lt;=</c>, <c>&gt;</c>, <c>&gt;=</c>, <c>==</c> or <c>!=</c> and a number.</summary>
-    public string? Expect { get; init; }
-    public int? Attempts { get; init; }
-    public string? Interval { get; init; }
-    public string? Timeout { get; init; }
-    public string? Deadline { get; init; }
-
-    public static GateForm Of(GateSpec gate) => throw new NotImplementedException();
-
-    /// <summary>Null, and every error with its path, when it is no gate.</summary>
-    public GateSpec? Read(string field, ICollection<Violation> violations) => throw new NotImplementedException();
 }

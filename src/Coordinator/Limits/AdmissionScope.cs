@@ -22,4 +22,13 @@ public sealed record AdmissionScope
 
     /// <summary>What the scope is called in sentences: <c>the fleet</c>, <c>wave 2</c>.</summary>
     public string Name { get; init; } = "the fleet";
+
+    /// <summary>The guests of one wave, at most <paramref name="most"/> at once.</summary>
+    public static AdmissionScope OfWave(string name, Amount most, IReadOnlyList<FleetMember> members, IReadOnlyCollection<GuestId> running) => new()
+    {
+        Limits = [new LayerLimit { Layer = LimitLayer.Fleet, MaxConcurrent = most }],
+        Members = members,
+        Running = running,
+        Name = name,
+    };
 }

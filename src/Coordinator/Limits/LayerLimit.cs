@@ -1,4 +1,5 @@
 using TwinKernel.Fleet.Coordinator.Requests;
+using TwinKernel.Fleet.Coordinator.Selection;
 
 namespace TwinKernel.Fleet.Coordinator.Limits;
 
@@ -32,8 +33,27 @@ public sealed record LayerLimit
     /// </summary>
     public int MinHealthyPercent { get; init; }
 
+    /// <summary>The group that a guest is in; null: it lacks the label.</summary>
+    internal static string? GroupOf(LimitLayer layer, FleetMember guest) => layer switch
+    {
+        LimitLayer.Fleet => "",
+        LimitLayer.Host => guest.Id.Host,
+        LimitLayer.Zone => guest.Labels.GetValueOrDefault(LabelRules.Zone),
+        LimitLayer.Rack => guest.Labels.GetValueOrDefault(LabelRules.Rack),
+        LimitLayer.Pool => guest.Labels.GetValueOrDefault(LabelRules.Pool),
+        _ => throw new ArgumentOutOfRangeException(nameof(layer), layer, "Not a layer."),
+    };
+
     /// <summary><c>host h1: at most 2 at once, at least 90% healthy</c>.</summary>
-    public override string ToString() => throw new NotImplementedException();
+    public override string ToString()
+    {
+        string[] parts = [
+            .. MaxConcurrent is { } most ? [$"at most {most} at once"] : (string[])[],
+            .. MinHealthyPercent > 0 ? [$"at least {MinHealthyPercent}% healthy"] : (string[])[],
+        ];
+        string group = Layer == LimitLayer.Fleet ? "fleet" : Name is null ? $"each {Choice.Text(Layer)}" : $"{Choice.Text(Layer)} {Name}";
+        return $"{group}: {string.Join(", ", parts)}";
+    }
 }
 
 /// <summary>A limit as text and numbers: its JSON form.</summary>
@@ -49,8 +69,42 @@ public sealed record LimitForm
     /// <summary>0 to 99.</summary>
     public int? MinHealthyPercent { get; init; }
 
-    public static LimitForm Of(LayerLimit limit) => throw new NotImplementedException();
+    public static LimitForm Of(LayerLimit limit) => new()
+    {
+        Layer = Choice.Text(limit.Layer),
+        Name = limit.Name,
+        MaxConcurrent = limit.MaxConcurrent?.ToString(),
+        MinHealthyPercent = limit.MinHealthyPercent,
+    };
 
     /// <summary>Null, and every error with its path, when it is no limit.</summary>
-    public LayerLimit? Read(string field, ICollection<Violation> violations) => throw new NotImplementedException();
+    public LayerLimit? Read(string field, ICollection<Violation> violations)
+    {
+        int before = violations.Count;
+        LimitLayer? layer = Choice.Read<LimitLayer>(Layer, $"{field}.layer", null, violations);
+        if (layer == LimitLayer.Fleet && Name is not null)
+        {
+            violations.Add(new Violation($"{field}.name", "There is one fleet; its limit has no name."));
+        }
+
+        Amount? most = MaxConcurrent is null ? null : Amount.Parse(MaxConcurrent, $"{field}.maxConcurrent", violations);
+        if (MinHealthyPercent is < 0 or > 99)
+        {
+            violations.Add(new Violation(
+                $"{field}.minHealthyPercent", $"{MinHealthyPercent} is not 0 to 99; with all guests healthy and none being upgraded, none could ever be."));
+        }
+
+        if (MaxConcurrent is null && MinHealthyPercent is null)
+        {
+            violations.Add(new Violation(field, "A limit has maxConcurrent, minHealthyPercent or both."));
+        }
+
+        return violations.Count > before ? null : new LayerLimit
+        {
+            Layer = layer!.Value,
+            Name = Name,
+            MaxConcurrent = most,
+            MinHealthyPercent = MinHealthyPercent ?? 0,
+        };
+    }
 }

@@ -11,11 +11,14 @@ public static class DurationPrediction
     public const int EnoughSeen = 5;
     public static readonly Duration DefaultUpgrade = Duration.FromMinutes(10), DefaultRollback = Duration.FromMinutes(2);
 
-    public static Duration Upgrade(IReadOnlyList<Duration> ofGuest, IReadOnlyList<Duration> ofFleet) => throw new NotImplementedException();
+    public static Duration Upgrade(IReadOnlyList<Duration> ofGuest, IReadOnlyList<Duration> ofFleet) =>
+        ofGuest.Count >= EnoughSeen ? P95(ofGuest) : ofFleet.Count > 0 ? P95(ofFleet) : DefaultUpgrade;
 
-    public static Duration Rollback(IReadOnlyList<Duration> ofFleet) => throw new NotImplementedException();
+    public static Duration Rollback(IReadOnlyList<Duration> ofFleet) => ofFleet.Count > 0 ? P95(ofFleet) : DefaultRollback;
 
     /// <summary>The smallest of <paramref name="seen"/> that at least 95 percent do not exceed.</summary>
     /// <exception cref="ArgumentException">Nothing was seen.</exception>
-    public static Duration P95(IReadOnlyList<Duration> seen) => throw new NotImplementedException();
+    public static Duration P95(IReadOnlyList<Duration> seen) => seen.Count > 0
+        ? seen.Order().ElementAt((seen.Count * 95 + 99) / 100 - 1)
+        : throw new ArgumentException("Nothing was seen.", nameof(seen));
 }

@@ -20,10 +20,10 @@ public enum BlockerKind
     /// <summary>A twin needs a CPU for kernel B, and the guest has one in all; strategy auto would fall back.</summary>
     OneCpu = 6,
 
-    /// <summary>Longer than any opening of the windows within the horizon.</summary>
+    /// <summary>Its predicted duration and roll-back are longer than any opening of the windows within the horizon.</summary>
     NeverFits = 7,
 
-    /// <summary>Limits that no end of an upgrade would loosen.</summary>
+    /// <summary>Limits that would not let it in when all others have ended. Passing when guests that become healthy would change that.</summary>
     LimitsNeverAdmit = 8,
 
     /// <summary>Another active rollout or upgrade holds the guest.</summary>
@@ -83,8 +83,8 @@ public sealed record Plan
     public required IReadOnlyList<string> Notes { get; init; }
 
     /// <summary>
-    /// <c>sha256:</c> and 64 hex digits over what will be done: image, strategy, policies, windows, calendars, limits, waves with their
-    /// guests in order and the blockers that do not pass. Times, predictions, health and passing blockers are left out.
+    /// <c>sha256:</c> and 64 hex digits over what will be done: image, the whole spec, the calendars it names, waves with their guests in
+    /// order and the blockers that do not pass. Times, predictions, health, passing blockers and the fleet's own limits are left out.
     /// </summary>
     public required string Hash { get; init; }
 }

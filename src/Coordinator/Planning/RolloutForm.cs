@@ -1,13 +1,15 @@
-using TwinKernel.Fleet.Coordinator.Failures;
-using TwinKernel.Fleet.Coordinator.Gates;
+using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Limits;
 using TwinKernel.Fleet.Coordinator.Requests;
+using TwinKernel.Fleet.Coordinator.Selection;
+using TwinKernel.Fleet.Coordinator.Windows;
 
 namespace TwinKernel.Fleet.Coordinator.Planning;
 
 /// <summary>
 /// A rollout as an operator writes it: text and numbers, its JSON form; the image is named beside it. Null is the default of
-/// <see cref="RolloutSpec"/>.
+/// <see cref="RolloutSpec"/>; no element of a list is null.
 /// </summary>
 public sealed record RolloutForm
 {
@@ -43,35 +45,98 @@ public sealed record RolloutForm
     public bool? RequireProven { get; init; }
     public bool? AllowDowngrade { get; init; }
 
-    /// <summary>
-    /// Reads all of it; parts that are wrong are left out of the spec, each with a violation, so that what else is wrong with the rest can
-    /// be told in the same answer. A spec that came with violations must not be carried out.
-    /// </summary>
-    public RolloutSpec Read(ICollection<Violation> violations) => throw new NotImplementedException();
-}
+    /// <summary>The canonical form, with every default written out.</summary>
+    public static RolloutForm Of(RolloutSpec spec) => new()
+    {
+        Selector = spec.Selector?.ToString(),
+        Guests = [.. spec.Guests.Select(guest => guest.ToString())],
+        Canary = spec.Canary is null ? null : WaveForm.Of(spec.Canary),
+        Waves = [.. spec.Waves.Select(WaveForm.Of)],
+        Windows = [.. spec.Windows.Select(window => window.ToString())],
+        Calendars = spec.Calendars,
+        OnWindowClose = Choice.Text(spec.OnWindowClose),
+        Limits = [.. spec.Limits.Select(LimitForm.Of)],
+        Strategy = Choice.Text(spec.Strategy),
+        Offline = Choice.Text(spec.Offline),
+        RequireProven = spec.RequireProven,
+        AllowDowngrade = spec.AllowDowngrade,
+    };
 
-/// <summary>A wave as text and numbers. Exactly one of <see cref="Count"/>, <see cref="Percent"/> and <see cref="Label"/>.</summary>
-public sealed record WaveForm
-{
-    public string? Name { get; init; }
+    /// <summary>Null, and every error with its path, when it is no rollout. What only the fleet can tell, <see cref="WavePlanner"/> checks.</summary>
+    public RolloutSpec? Read(ICollection<Violation> violations)
+    {
+        int before = violations.Count;
+        RolloutParts parts = ReadParts(violations);
+        return violations.Count > before ? null : parts.Whole();
+    }
 
-    /// <summary>1 or more guests.</summary>
-    public int? Count { get; init; }
+    internal RolloutParts ReadParts(ICollection<Violation> violations)
+    {
+        if (Selector is null && Guests is null or [])
+        {
+            violations.Add(new Violation("selector", "A selector or guests are missing; '*' selects every guest."));
+        }
 
-    /// <summary>1 to 100 percent of the selected guests; canary and waves together at most 100.</summary>
-    public int? Percent { get; init; }
+        RolloutParts parts = new()
+        {
+            Selector = Selector is null ? null : LabelSelector.Parse(Selector, "selector", violations),
+            Guests = Each(Guests, "guests", ReadGuest, violations),
+            Canary = Canary?.Read("canary", "canary", violations),
+            Waves = [.. (Waves ?? []).Select((wave, at) => wave.Read($"waves[{at}]", $"wave {at + 1}", violations))],
+            Windows = Each(Windows, "windows", MaintenanceWindow.Parse, violations),
+            Calendars = Calendars ?? [],
+            OnWindowClose = Choice.Read<WindowClosePolicy>(OnWindowClose, "onWindowClose", WindowClosePolicy.Finish, violations),
+            Limits = Each(Limits, "limits", (limit, field, all) => limit.Read(field, all), violations),
+            Strategy = Choice.Read<UpgradeStrategy>(Strategy, "strategy", UpgradeStrategy.Twin, violations),
+            Offline = Choice.Read<OfflinePolicy>(Offline, "offline", OfflinePolicy.Wait, violations),
+            RequireProven = RequireProven ?? false,
+            AllowDowngrade = AllowDowngrade ?? false,
+        };
+        CheckPercentages(violations);
+        CheckNames(parts, violations);
+        return parts;
+    }
 
-    /// <summary>A selector.</summary>
-    public string? Label { get; init; }
+    private static GuestId? ReadGuest(string text, string field, ICollection<Violation> violations)
+    {
+        GuestId? guest = GuestId.Parse(text);
+        if (guest is null)
+        {
+            violations.Add(new Violation(field, $"'{text}' is not HOST/GUEST."));
+        }
 
-    /// <summary><c>30m</c>, 0 s to 30 days.</summary>
-    public string? Settle { get; init; }
+        return guest;
+    }
 
-    /// <summary><c>automatic</c> or <c>manual</c>.</summary>
-    public string? Promotion { get; init; }
+    private void CheckPercentages(ICollection<Violation> violations)
+    {
+        int sum = Canary?.Percent is { } canary and >= 1 and <= 100 ? canary : 0;
+        foreach ((int at, WaveForm wave) in (Waves ?? []).Index())
+        {
+            int percent = wave.Percent is { } own and >= 1 and <= 100 ? own : 0;
+            if (sum <= 100 && sum + percent > 100)
+            {
+                violations.Add(new Violation($"waves[{at}].percent", $"Up to here canary and waves take {sum + percent}% of the guests, more than all."));
+            }
 
-    /// <summary><c>5</c> or <c>10%</c> of the wave's guests.</summary>
-    public string? MaxConcurrent { get; init; }
-    public IReadOnlyList<GateForm>? Gates { get; init; }
-    public ErrorPolicyForm? Errors { get; init; }
+            sum += percent;
+        }
+    }
+
+    private static void CheckNames(RolloutParts parts, ICollection<Violation> violations)
+    {
+        HashSet<string> names = [WaveBuilder.Rest, .. parts.Canary is { } canary ? [canary.Name] : (string[])[]];
+        foreach ((int at, WaveRule? wave) in parts.Waves.Index())
+        {
+            if (wave is not null && !names.Add(wave.Name))
+            {
+                violations.Add(new Violation($"waves[{at}].name", $"There is a wave '{wave.Name}' already."));
+            }
+        }
+    }
+
+    /// <summary>As many as there were texts; null where one was wrong.</summary>
+    private static IReadOnlyList<TRead?> Each<TText, TRead>(
+        IReadOnlyList<TText>? texts, string field, Func<TText, string, ICollection<Violation>, TRead?> read, ICollection<Violation> violations) =>
+        [.. (texts ?? []).Select((text, at) => read(text, $"{field}[{at}]", violations))];
 }

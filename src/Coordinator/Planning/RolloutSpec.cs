@@ -66,7 +66,7 @@ public sealed record WaveRule
 {
     public static readonly Duration LongestSettle = Duration.FromDays(30);
 
-    /// <summary>For people; <c>canary</c>, <c>wave 1</c>, <c>wave 2</c>, ..., <c>rest</c> when none was given.</summary>
+    /// <summary>For people; <c>canary</c>, <c>wave 1</c>, <c>wave 2</c>, ... when none was given, <c>rest</c> for what no wave takes.</summary>
     public required string Name { get; init; }
     public required WaveSize Size { get; init; }
 

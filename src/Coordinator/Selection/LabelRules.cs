@@ -49,6 +49,16 @@ public static class LabelRules
         }
     }
 
+    /// <summary>A violation unless <paramref name="name"/> is 1 to 63 characters that a label's value may have.</summary>
+    internal static void CheckName(string? name, string field, ICollection<Violation> violations)
+    {
+        if (!IsName(name, LongestName, "-_.", upper: true))
+        {
+            violations.Add(new Violation(
+                field, $"'{name}' must be 1 to {LongestName} of A-Z, a-z, 0-9, -, _ and ., and begin and end with a letter or digit."));
+        }
+    }
+
     private static bool IsName(ReadOnlySpan<char> text, int longest, string between, bool upper = false)
     {
         if (text.Length == 0 || text.Length > longest || between.Contains(text[0]) || between.Contains(text[^1]))

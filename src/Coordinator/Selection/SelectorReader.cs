@@ -7,6 +7,7 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
 {
     private readonly List<LabelRequirement> _requirements = [];
     private int _at;
+    private int _open;
     private bool _wrong;
 
     public LabelSelector? Read()
@@ -118,6 +119,8 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
             return Complain(_at, $"'(' is expected after {word}.");
         }
 
+        _open = 1;
+
         List<string> values = [];
         bool right = true;
         do
@@ -126,6 +129,11 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
             int from = _at;
             string value = Word();
             SkipBlanks();
+            if (value.Length == 0 && !AtEnd && !",)".Contains(text[_at]))
+            {
+                break;
+            }
+
             if (value.Length == 0)
             {
                 right = Complain(from, "a value is expected.");
@@ -144,6 +152,7 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
             return Complain(_at, AtEnd ? "')' is missing." : $"a comma or ')' is expected, not '{Shown(_at)}'.");
         }
 
+        _open = 0;
         if (right)
         {
             _requirements.Add(new LabelRequirement(key, test, values));
@@ -160,10 +169,12 @@ internal sealed class SelectorReader(string text, string field, ICollection<Viol
 
     private void SkipRequirement()
     {
-        for (int open = 0; !AtEnd && (open > 0 || text[_at] != ','); _at++)
+        for (; !AtEnd && (_open > 0 || text[_at] != ','); _at++)
         {
-            open = text[_at] switch { '(' => open + 1, ')' => Math.Max(0, open - 1), _ => open };
+            _open = text[_at] switch { '(' => _open + 1, ')' => Math.Max(0, _open - 1), _ => _open };
         }
+
+        _open = 0;
     }
 
     /// <summary>Everything up to a blank or a sign of the language, right or wrong.</summary>

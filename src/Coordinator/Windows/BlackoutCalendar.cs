@@ -1,4 +1,5 @@
 using NodaTime;
+using NodaTime.TimeZones;
 
 namespace TwinKernel.Fleet.Coordinator.Windows;
 
@@ -8,9 +9,21 @@ namespace TwinKernel.Fleet.Coordinator.Windows;
 /// </summary>
 public sealed record BlackoutCalendar
 {
+    private static readonly ZoneLocalMappingResolver
+        _start = Resolvers.CreateMappingResolver(Resolvers.ReturnEarlier, Resolvers.ReturnStartOfIntervalAfter),
+        _end = Resolvers.CreateMappingResolver(Resolvers.ReturnLater, Resolvers.ReturnStartOfIntervalAfter);
+
     public required string Name { get; init; }
     public required DateTimeZone Zone { get; init; }
     public required IReadOnlyList<Blackout> Blackouts { get; init; }
+
+    /// <summary>The times themselves; what lies wholly in a gap is none.</summary>
+    internal IEnumerable<(Interval Time, string Name)> Times() =>
+        from blackout in Blackouts
+        let start = blackout.Start.InZone(Zone, _start).ToInstant()
+        let end = blackout.End.InZone(Zone, _end).ToInstant()
+        where start < end
+        select (new Interval(start, end), blackout.Name);
 }
 
 /// <summary>From <paramref name="Start"/> until just before <paramref name="End"/>, local times of the calendar's zone.</summary>

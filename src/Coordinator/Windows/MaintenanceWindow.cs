@@ -1,4 +1,5 @@
 using NodaTime;
+using NodaTime.TimeZones;
 using TwinKernel.Fleet.Coordinator.Requests;
 
 namespace TwinKernel.Fleet.Coordinator.Windows;
@@ -11,6 +12,9 @@ public sealed record MaintenanceWindow
 {
     /// <summary>Shortest and longest <see cref="Length"/>.</summary>
     public static readonly Duration ShortestLength = Duration.FromMinutes(1), LongestLength = Duration.FromDays(7);
+
+    private static readonly ZoneLocalMappingResolver _startResolver =
+        Resolvers.CreateMappingResolver(Resolvers.ReturnEarlier, Resolvers.ReturnStartOfIntervalAfter);
 
     public required Recurrence Recurrence { get; init; }
 
@@ -35,6 +39,41 @@ public sealed record MaintenanceWindow
     /// <summary>The text that <see cref="Parse"/> reads as an equal window.</summary>
     public override string ToString() => WindowForm.Of(this).ToString();
 
-    /// <summary>The openings that end after <paramref name="after"/>, in order of their starts, up to the end of the calendar or of <see cref="To"/>.</summary>
-    internal IEnumerable<Interval> Openings(Instant after) => throw new NotImplementedException();
+    /// <summary>The openings that end after <paramref name="after"/> and start before <paramref name="until"/>, in order of their starts.</summary>
+    internal IEnumerable<Interval> Openings(Instant after, Instant until)
+    {
+        // A window that began days ago may still be open.
+        LocalDate first = Later(after.InZone(Zone).Date.PlusDays(-(int)LongestLength.TotalDays - 1), From);
+        LocalDate last = until.InZone(Zone).Date.PlusDays(1);
+        if (Recurrence is Recurrence.Once once)
+        {
+            (first, last) = (Later(first, once.Date), once.Date);
+        }
+
+        if (To is { } to && to < last)
+        {
+            last = to;
+        }
+
+        for (LocalDate date = first; date <= last; date = date.PlusDays(1))
+        {
+            if (!Recurrence.StartsOn(date))
+            {
+                continue;
+            }
+
+            Instant start = (date + Start).InZone(Zone, _startResolver).ToInstant();
+            if (start >= until)
+            {
+                yield break;
+            }
+
+            if (start + Length > after)
+            {
+                yield return new Interval(start, start + Length);
+            }
+        }
+    }
+
+    private static LocalDate Later(LocalDate one, LocalDate? other) => other > one ? other.Value : one;
 }
