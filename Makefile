@@ -1,6 +1,6 @@
 # TwinKernel.Fleet: each target is a script under eng/ or images/ that can be called by itself (--help).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop test test-kernel test-kernel-matrix soak bench-link images build deps format lint clean
+.PHONY: help demo stop test test-kernel test-kernel-matrix soak bench-handover bench-link images build deps format lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test-kernel-matrix: ## an upgrade for every pair of Debian's kernels from 5.10 t
 
 soak: ## N upgrades, each of a fresh guest (N=20)
 	@eng/soak $(or $(N),20)
+
+bench-handover: ## twin upgrade, kexec and reboot of the same guest, N each in one run (N=10), with a chart
+	@eng/bench-handover $(or $(N),10)
 
 bench-link: ## the link between two kernels beside loopback and the card, in one run
 	@eng/bench-link
