@@ -4,12 +4,13 @@ using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
+using TwinKernel.Fleet.GuestAgent.Workload;
 
 namespace TwinKernel.Fleet.GuestAgent;
 
 /// <summary>What an agent does when it comes up, by the kind of kernel that it finds itself in.</summary>
 internal sealed partial class AgentStartup(
-    ITwinKernelDevice device, KernelFiles files, GuestNetwork network, BearerToken token, Standby standby, StepRunner runner, ILogger<AgentStartup> logger)
+    ITwinKernelDevice device, KernelFiles files, GuestNetwork network, BearerToken token, Standby standby, StepRunner runner, ServiceHandover services, ILogger<AgentStartup> logger)
 {
     private const string DevicePath = "/dev/twinkernel";
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(5);
@@ -77,6 +78,7 @@ internal sealed partial class AgentStartup(
 
         GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: true);
         Log.Serving(logger, identity.Release, identity.BootId, network.Configuration?.Cidr ?? "no network yet", milliseconds);
+        services.Start(ownsMachine: !HasParent());
         if (HasParent())
         {
             standby.Begin();

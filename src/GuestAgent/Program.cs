@@ -8,11 +8,13 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TwinKernel.Fleet.GuestAgent;
 using TwinKernel.Fleet.GuestAgent.Handover;
+using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
+using TwinKernel.Fleet.GuestAgent.Workload;
 
 long started = Stopwatch.GetTimestamp();
 AgentOptions options;
@@ -55,7 +57,7 @@ builder.Services
     .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>().AddSingleton<InspectionReader>()
     .AddSingleton<UpgradeJournal>()
     .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<HandoverOffer>().AddSingleton<StandbyNetwork>().AddSingleton<StandbyCard>().AddSingleton<QuietConsole>().AddSingleton<ContactWatchdog>().AddSingleton<Standby>()
-    .AddSingleton<StepRunner>().AddSingleton<GiveBack>()
+    .AddSingleton<StepHooks>().AddSingleton<ServiceDirectory>().AddSingleton<ServiceSupervisor>().AddSingleton<ServiceHandover>().AddSingleton<StepRunner>().AddSingleton<GiveBack>()
     .AddSingleton<Preflight>().AddSingleton<Reserve>().AddSingleton<Load>().AddSingleton<Start>().AddSingleton<AwaitStandby>()
     .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>()
     .AddSingleton<KexecLoad>().AddSingleton<KexecCutOver>().AddSingleton<Steps>()

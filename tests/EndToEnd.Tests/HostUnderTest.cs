@@ -19,15 +19,17 @@ internal sealed class HostUnderTest : IAsyncDisposable
     private readonly int cpus;
     private readonly string firstImage;
     private readonly int standbyPort;
+    private readonly string? forward;
     private BuiltProgram agent;
 
-    private HostUnderTest(FleetFixture fleet, string name, string images, int cpus, string firstImage, int standbyPort)
+    private HostUnderTest(FleetFixture fleet, string name, string images, int cpus, string firstImage, int standbyPort, string? forward)
     {
         this.fleet = fleet;
         this.images = images;
         this.cpus = cpus;
         this.firstImage = firstImage;
         this.standbyPort = standbyPort;
+        this.forward = forward;
         Name = name;
         directory = Path.Combine(fleet.Directory, name);
         Directory.CreateDirectory(directory);
@@ -36,9 +38,9 @@ internal sealed class HostUnderTest : IAsyncDisposable
 
     public string Name { get; }
 
-    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null, int cpus = 2, string firstImage = ImageA, int standbyPort = 0)
+    public static async Task<HostUnderTest> StartAsync(FleetFixture fleet, string name, string? images = null, int cpus = 2, string firstImage = ImageA, int standbyPort = 0, string? forward = null)
     {
-        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"), cpus, firstImage, standbyPort);
+        HostUnderTest host = new(fleet, name, images ?? Repository.Find("state", "images"), cpus, firstImage, standbyPort, forward);
         await host.RunningAsync();
         return host;
     }
@@ -134,7 +136,7 @@ internal sealed class HostUnderTest : IAsyncDisposable
     private BuiltProgram StartAgent() => BuiltProgram.Start(
         "HostAgent", "TwinKernel.Fleet.HostAgent", Path.Combine(directory, "hostagent.log"), Settings());
 
-    private Dictionary<string, string> Settings() => new()
+    private Dictionary<string, string> Settings() => new(forward is null ? [] : [new("Host__Guests__0__Forwards__0", forward)])
     {
         ["Broker__Uri"] = fleet.Servers.BrokerUri.ToString(),
         ["Host__Name"] = Name,

@@ -71,4 +71,10 @@ public enum UpgradeFailure
 
     /// <summary>Kernel A panicked while kernel B stood by, and B took the machine over: a commit follows, not a roll-back.</summary>
     TookOver,
+
+    /// <summary>A hook of the guest's failed or took too long; the reason names it.</summary>
+    HookFailed,
+
+    /// <summary>A service of the guest's does not serve in kernel B, or does not have what kernel A's has.</summary>
+    ServiceNotReady,
 }

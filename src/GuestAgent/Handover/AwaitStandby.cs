@@ -7,7 +7,7 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// Waits until kernel B's agent is ready, and makes it reachable from outside where that is wanted. From then on it may be the one that a
 /// panic of this kernel hands the machine to.
 /// </summary>
-public sealed class AwaitStandby(ITwinKernelDevice device, Twin.TwinInstances instances, Twin.StandbyNetwork network, HandoverOffer offer, TimeProvider time)
+public sealed class AwaitStandby(ITwinKernelDevice device, Twin.TwinInstances instances, Twin.StandbyNetwork network, HandoverOffer offer, Workload.ServiceHandover services, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
 
@@ -21,10 +21,12 @@ public sealed class AwaitStandby(ITwinKernelDevice device, Twin.TwinInstances in
     /// <param name="takeOverOnPanic">Kernel B is told what to take, and this kernel is armed.</param>
     public void Run(StepContext context, TimeSpan patience, bool takeOverOnPanic)
     {
+        long started = time.GetTimestamp();
         RunningInstance instance = Wait(context, patience);
         context.Facts["instance"] = $"{instance.Id}";
         context.Facts["kernel_release"] = instance.Release;
         network.Open(context, instance.Id);
+        services.Warm(context, instance.Id, patience - time.GetElapsedTime(started));
         if (takeOverOnPanic)
         {
             PciFunction[] functions = offer.Make(context, instance, failover: true);

@@ -9,7 +9,7 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// In kernel B: takes the last CPU and all memory. No undo after this: kernel A is gone. A commit that fails halfway is called again and
 /// goes on where it stopped.
 /// </summary>
-public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwitch cpus, StandbyCard card)
+public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwitch cpus, StandbyCard card, Workload.ServiceHandover services)
 {
     /// <param name="nextSlotBytes">
     /// So much of the hot-added memory below 4 GiB is put online as movable memory, so that the next upgrade finds a slot; the rest is ordinary memory.
@@ -20,6 +20,7 @@ public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwi
         MachineView machine = device.Query();
         ulong blockBytes = machine.MemoryBlockBytes;
         List<string> failures = [];
+        Try(failures, services.Committed);
         HashSet<uint> movable = NextSlot(machine, nextSlotBytes);
         using IDisposable held = memory.KeepOffline();
         foreach ((ulong start, ulong end, bool reserved) in MachineMemory.Missing(machine.Ranges, machine.Control).ToArray())

@@ -1,8 +1,10 @@
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
+using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
+using TwinKernel.Fleet.GuestAgent.Workload;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
@@ -11,7 +13,7 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// address, CPUs and memory come back and this kernel goes on.
 /// </summary>
 public sealed partial class CutOver(
-    ITwinKernelDevice device, GuestNetwork network, TwinInstances instances, HandoverOffer offer, GiveBack giveBack, StepRunner runner, ILogger<CutOver> logger)
+    ITwinKernelDevice device, GuestNetwork network, TwinInstances instances, HandoverOffer offer, GiveBack giveBack, ServiceHandover services, StepRunner runner, StepHooks hooks, ILogger<CutOver> logger)
 {
     /// <summary>One second of silence: an emulated CPU on a busy host stands still for hundreds of milliseconds without being dead.</summary>
     public const uint DefaultPatienceMs = 1000;
@@ -47,13 +49,17 @@ public sealed partial class CutOver(
             RunningInstance instance = instances.OfUpgrade();
             GuestInterface own = network.Interface!;
             NetworkConfiguration configuration = network.Configuration!;
+            services.Hold(context, instance.Id);
             ParkResult result = device.Park(instance.Id, TimeSpan.FromMilliseconds(patienceMs), [own.Function]);
             context.Add("parked", result.Parked);
             ComeBack(context, own, configuration, result);
         }
         catch (Exception error)
         {
-            // The module refused to park: kernel B still waits, nothing has moved. The caller sees it in the status and rolls back.
+            // The module refused to park, or a service could not be brought to rest: kernel B still waits, nothing has moved. The caller sees it in
+            // the status and rolls back, which lets writes go on should that fail here.
+            Try(services.LetGo);
+            hooks.After(context, error);
             runner.Record(context, error);
         }
     }
@@ -67,6 +73,7 @@ public sealed partial class CutOver(
             ParkEnd.Corrupt => $"Kernel B overwrote what the two kernels share; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
             _ => $"Kernel B gave the machine back; this kernel went on after {result.Parked.TotalMilliseconds:0.0} ms.",
         });
+        Try(() => services.ComeBack(context));
         try
         {
             context.Measure("return.network", () => network.Rebind(own, configuration, InterfacePatience));
@@ -77,16 +84,33 @@ public sealed partial class CutOver(
         }
 
         Log.WentOn(logger, result.End, result.Parked.TotalMilliseconds);
+        hooks.After(context, returned);
         runner.Record(context, returned);
         StepContext rollBack = new(Contracts.Guest.Step.RollBack, context.UpgradeId, context.Epoch, CancellationToken.None);
+        StepFailure? failure = null;
         try
         {
+            hooks.Before(rollBack);
             giveBack.Everything(rollBack);
-            runner.Record(rollBack, null);
         }
         catch (StepFailure error)
         {
-            runner.Record(rollBack, error);
+            failure = error;
+        }
+
+        hooks.After(rollBack, failure);
+        runner.Record(rollBack, failure);
+    }
+
+    private void Try(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (IOException error)
+        {
+            Log.ServiceLost(logger, error.Message);
         }
     }
 
@@ -94,6 +118,9 @@ public sealed partial class CutOver(
     {
         [LoggerMessage(200, LogLevel.Warning, "cutover: this kernel goes on ({End}) after {Milliseconds:0.0} ms")]
         public static partial void WentOn(ILogger logger, ParkEnd end, double milliseconds);
+
+        [LoggerMessage(202, LogLevel.Critical, "cutover: a service does not go on: {Message}")]
+        public static partial void ServiceLost(ILogger logger, string message);
 
         [LoggerMessage(201, LogLevel.Critical, "cutover: the network interface {Interface} did not come back: {Message}")]
         public static partial void NetworkLost(ILogger logger, string @interface, string message);

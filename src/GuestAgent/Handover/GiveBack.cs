@@ -12,12 +12,13 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// the module and the journal, so that it also works for an agent that was killed in the middle of a step. Idempotent; it goes on past
 /// a failure and reports all of them at the end.
 /// </summary>
-public sealed class GiveBack(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, StandbyNetwork network)
+public sealed class GiveBack(ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, StandbyNetwork network, Workload.ServiceHandover services)
 {
     /// <exception cref="StepFailure">Something could not be given back; the rest was, and it can be called again.</exception>
     public void Everything(StepContext context)
     {
         List<string> failures = [];
+        Try(failures, services.LetGo);
         context.Measure("instance.stop", () =>
         {
             Try(failures, network.Close);

@@ -1,12 +1,14 @@
 using Grpc.Core;
+using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
 /// <summary>Tells kernel B all that it needs to serve in the place of this one: for a cut-over that follows, or for the case of a panic.</summary>
-public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinLink link)
+public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinLink link, UpgradeJournal journal, KernelIdentity identity)
 {
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
 
@@ -25,6 +27,8 @@ public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network
             UpgradeId = context.UpgradeId,
             Epoch = context.Epoch,
             Token = secret,
+            FromRelease = identity.Release,
+            Image = journal.Current?.Find(Wire.Step.Load)?.Facts.GetValueOrDefault("image") ?? "",
             Mac = own.Mac,
             Network = configuration.ToString(),
             Functions = functions,

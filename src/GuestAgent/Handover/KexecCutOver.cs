@@ -4,7 +4,7 @@ using TwinKernel.Fleet.GuestAgent.KernelDevice;
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
 /// <summary>The CutOver step by kexec. No undo after the jump: what is left of this kernel is its image on the host.</summary>
-public sealed class KexecCutOver(IKexec kexec, KexecImage image, StepRunner runner)
+public sealed class KexecCutOver(IKexec kexec, KexecImage image, Workload.ServiceHandover services, StepRunner runner)
 {
     public void Prepare(StepContext context)
     {
@@ -19,11 +19,13 @@ public sealed class KexecCutOver(IKexec kexec, KexecImage image, StepRunner runn
     {
         try
         {
+            services.Stop();
             kexec.Execute();
             throw new KexecException("reboot (kexec)", Errno.None);
         }
         catch (KexecException error)
         {
+            services.Start(ownsMachine: true);
             runner.Record(context, new StepFailure(StatusCode.FailedPrecondition, Reasons.KexecRefused, error.Message, error));
         }
     }

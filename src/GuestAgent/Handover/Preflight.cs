@@ -1,3 +1,4 @@
+using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
@@ -26,7 +27,7 @@ public readonly record struct PreflightQuestion(string UpgradeId, ulong SlotByte
 
 /// <summary>Asks whether this guest can be upgraded. Touches nothing; every check is made, whatever the others say.</summary>
 public sealed class Preflight(
-    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, KexecImage kexec)
+    ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, KexecImage kexec, StepHooks hooks, Workload.ServiceHandover services)
 {
     private const ulong MiB = 1ul << 20;
     private static readonly Wire.Strategy[] Every = [Wire.Strategy.Twin, Wire.Strategy.Kexec];
@@ -57,6 +58,8 @@ public sealed class Preflight(
             Answer("kexec", () => Kexec(machine)) with { NeededFor = KexecOnly },
             Answer("kexec-memory", () => KexecMemory(question)) with { NeededFor = KexecOnly },
         ];
+        checks.Add(Answer("hooks", () => hooks.Problems() is { Count: > 0 } problems ? (false, string.Join("; ", problems)) : (true, $"{hooks.Count} in {StepHooks.Directory}")) with { NeededFor = Every });
+        checks.Add(Answer("services", services.Check));
         checks.Add(Answer("cpus", CpuCount));
         checks.Add(Answer("lockdown", Lockdown));
         checks.Add(Answer("memory", () => MovableMemory(question)));

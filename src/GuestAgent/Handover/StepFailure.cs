@@ -35,6 +35,8 @@ internal static class Reasons
     public const string CutOverReturned = "CUT_OVER_RETURNED";
     public const string SignatureRejected = "SIGNATURE_REJECTED";
     public const string KexecRefused = "KEXEC_REFUSED";
+    public const string ServiceNotReady = "SERVICE_NOT_READY";
+    public const string HookFailed = "HOOK_FAILED";
     public const string Cancelled = "CANCELLED";
     public const string Internal = "INTERNAL";
 }

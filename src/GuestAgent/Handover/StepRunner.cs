@@ -1,5 +1,6 @@
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
+using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
@@ -16,7 +17,7 @@ public readonly record struct StepOutcome(StepEntry Entry, bool AlreadyDone);
 /// before and after. A step's body runs on a thread of its own, because sysfs writes and ioctls block: the thread pool stays
 /// free for the status.
 /// </summary>
-public sealed partial class StepRunner(UpgradeJournal journal, ILogger<StepRunner> logger)
+public sealed partial class StepRunner(UpgradeJournal journal, StepHooks hooks, ILogger<StepRunner> logger)
 {
     private readonly SemaphoreSlim _floor = new(1);
     private CancellationTokenSource? _running;
@@ -97,6 +98,25 @@ public sealed partial class StepRunner(UpgradeJournal journal, ILogger<StepRunne
         }
     }
 
+    /// <summary>In kernel B, for the cut-over that kernel A began: the hooks behind it, and what came of both. Other steps wait.</summary>
+    public void Finish(StepContext context)
+    {
+        _floor.Wait();
+        try
+        {
+            hooks.After(context, null);
+            Record(context, null);
+        }
+        catch (StepFailure failure)
+        {
+            Record(context, failure);
+        }
+        finally
+        {
+            _floor.Release();
+        }
+    }
+
     /// <summary>The refusal or failure that an exception means.</summary>
     public static StepFailure AsFailure(Exception error) => error switch
     {
@@ -113,7 +133,7 @@ public sealed partial class StepRunner(UpgradeJournal journal, ILogger<StepRunne
         journal.Record(new StepEntry { Step = context.Step, State = Wire.StepState.Running });
         try
         {
-            await Task.Factory.StartNew(() => body(context), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            await Task.Factory.StartNew(() => WithHooks(context, body, last), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         catch (Exception error)
         {
@@ -131,6 +151,26 @@ public sealed partial class StepRunner(UpgradeJournal journal, ILogger<StepRunne
         StepEntry running = new() { Step = context.Step, State = Wire.StepState.Running, Timings = context.Timings(), Facts = context.Facts };
         journal.Record(running);
         return running;
+    }
+
+    /// <summary>A step that goes on behind its answer has its hooks there.</summary>
+    private void WithHooks(StepContext context, Action<StepContext> body, bool last)
+    {
+        hooks.Before(context);
+        try
+        {
+            body(context);
+        }
+        catch (Exception error)
+        {
+            hooks.After(context, error);
+            throw;
+        }
+
+        if (last)
+        {
+            hooks.After(context, null);
+        }
     }
 
     private async Task TakeFloorAsync(Wire.Step step, CancellationToken cancellation)

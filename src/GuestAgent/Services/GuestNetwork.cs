@@ -111,10 +111,19 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
         || (bits & 1) != 0;
 
     /// <summary>In an instance, before it owns a card: an address over the link to the parent, which leads outside from there.</summary>
+    /// <param name="configuration">A host's address: no network's route, which would stand in the way of the card's. The gateway is the parent.</param>
     /// <exception cref="IOException">There is no link, or the kernel refuses.</exception>
-    public void JoinParent(NetworkConfiguration configuration) => stack.Configure(LinkToParent, configuration);
+    public void JoinParent(NetworkConfiguration configuration)
+    {
+        stack.Configure(LinkToParent, configuration with { Gateway = null });
+        if (configuration.Gateway is { } parent)
+        {
+            stack.RouteHost(LinkToParent, parent);
+            stack.Configure(LinkToParent, configuration);
+        }
+    }
 
-    /// <summary>That address and its routes go: those of the card are about to come. Without a link there is nothing to do.</summary>
+    /// <summary>That address and its routes go, when those of the card, which come before them, are there. Without a link there is nothing to do.</summary>
     /// <exception cref="IOException">The kernel refuses.</exception>
     public void LeaveParent()
     {

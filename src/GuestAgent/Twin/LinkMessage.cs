@@ -11,6 +11,9 @@ internal sealed record LinkMessage
     public const string OnlineCpu = "online-cpu";
     public const string AdoptMemory = "adopt-memory";
     public const string AdoptFunction = "adopt-function";
+    public const string WarmServices = "warm-services";
+    public const string ServicesReady = "services-ready";
+    public const string SyncService = "sync-service";
     public const string Done = "done";
     public const string Refused = "refused";
 
@@ -35,6 +38,14 @@ internal sealed record LinkMessage
     /// <summary>For the interface to kernel A, or that of <see cref="Mac"/>, in the form of <c>twinkernel.net=</c>.</summary>
     public string? Network { get; init; }
 
+    /// <summary>Names of services, the address to replicate them from, and how far.</summary>
+    public IReadOnlyList<string>? Services { get; init; }
+    public string? Source { get; init; }
+    public long? Offset { get; init; }
+
+    /// <summary>How long it took kernel A to hold the service's writes.</summary>
+    public long? HeldNanoseconds { get; init; }
+
     /// <summary>Why it was refused.</summary>
     public string? Error { get; init; }
 }
@@ -45,6 +56,10 @@ public sealed record HandoverOrder
     public required string UpgradeId { get; init; }
     public required ulong Epoch { get; init; }
     public required string Token { get; init; }
+
+    /// <summary>Kernel A's <c>uname -r</c>, and the digest of the image that kernel B was booted from.</summary>
+    public string FromRelease { get; set; } = "";
+    public string Image { get; set; } = "";
 
     /// <summary>Of the interface that appears with the function.</summary>
     public required string Mac { get; init; }

@@ -2,10 +2,12 @@ using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using TwinKernel.Fleet.GuestAgent.Handover;
+using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Services;
+using TwinKernel.Fleet.GuestAgent.Workload;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Twin;
@@ -16,7 +18,7 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 /// </summary>
 public sealed partial class Standby(
     ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, StandbyCard card, QuietConsole console, BearerToken token, StepRunner runner,
-    Commit commit, ContactWatchdog watchdog, ILogger<Standby> logger)
+    Commit commit, ServiceHandover services, ContactWatchdog watchdog, ILogger<Standby> logger)
 {
     private const string OrderPath = "/run/twinkernel/handover.json";
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
@@ -72,6 +74,9 @@ public sealed partial class Standby(
                 case { Kind: LinkMessage.StandbyNetwork, Network: { } standby }:
                     network.JoinParent(NetworkConfiguration.Parse(standby));
                     break;
+                case { Kind: LinkMessage.WarmServices or LinkMessage.ServicesReady or LinkMessage.SyncService }:
+                    services.Answer(question);
+                    break;
                 case { Kind: LinkMessage.Handover, Order: { } order }:
                     Accept(order);
                     break;
@@ -92,29 +97,33 @@ public sealed partial class Standby(
     {
         StepContext context = new(Wire.Step.CutOver, order.UpgradeId, order.Epoch, CancellationToken.None);
         context.Add("notice", parkedAge);
+        context.Facts[StepHooks.FromRelease] = order.FromRelease;
+        context.Facts[StepHooks.Image] = order.Image;
         try
         {
-            if (order.Failover)
-            {
-                network.LeaveParent();
-            }
-
+            services.BeginPromotion(context, parkedAge, mayHold: !order.Failover);
             foreach (PciFunction function in order.Functions)
             {
                 context.Measure("adopt", () => device.AdoptFunction(function));
             }
 
             context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience));
+            services.EndPromotion(context);
             console.End();
-            runner.Record(context, null);
+            network.LeaveParent();
+            services.Taken();
             if (order.Failover)
             {
+                context.Facts[StepHooks.NoWayBack] = "kernel A panicked";
+                runner.Finish(context);
                 Log.TookOver(logger);
                 _ = runner.RunAsync(Wire.Step.Commit, order.UpgradeId, order.Epoch, step => commit.Run(step, order.SlotBytes), CancellationToken.None);
             }
             else
             {
+                // A hook that fails leaves a failed step: whoever asks for it, or the watchdog, brings kernel A back.
                 watchdog.Begin();
+                runner.Finish(context);
             }
         }
         catch (Exception error)
@@ -192,7 +201,6 @@ public sealed partial class Standby(
         token.Take(order.Token);
         if (!order.Failover)
         {
-            network.LeaveParent();
             journal.Record(new StepEntry { Step = Wire.Step.CutOver, State = Wire.StepState.Running });
             console.Begin();
         }

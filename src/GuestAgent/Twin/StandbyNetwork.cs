@@ -34,7 +34,7 @@ public sealed class StandbyNetwork(KernelFiles files, GuestNetwork network, INet
                 throw new IOException($"twinkernel.standby={wanted} on the kernel command line is no IPv4 address.");
             }
 
-            context.Measure("network", () => Lead(context, instance, card, configuration with { Address = address }));
+            context.Measure("network", () => Lead(context, instance, card, new NetworkConfiguration(address, 32, configuration.Address)));
             context.Facts["standby.address"] = $"{address}";
         }
         catch (Exception error) when (error is IOException or StepFailure)

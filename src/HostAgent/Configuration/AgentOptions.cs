@@ -66,6 +66,9 @@ public sealed class GuestOptions
     /// to Commit. 0, the default: there is no such card.
     /// </summary>
     public int StandbyPort { get; set; }
+
+    /// <summary>TCP ports on the host's loopback that lead to the guest's services: <c>HOSTPORT:GUESTPORT</c> each, 1 to 65535.</summary>
+    public IList<string> Forwards { get; } = [];
 }
 
 /// <summary>Section <c>Broker</c>.</summary>

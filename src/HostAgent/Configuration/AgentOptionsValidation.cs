@@ -42,6 +42,10 @@ internal sealed partial class AgentOptionsValidation : IValidateOptions<AgentOpt
             Check(guest.Cpus is >= 1 and <= 64, $"Host:Guests:{i}:Cpus is {guest.Cpus}; it must be 1 to 64.");
             Check(guest.MemoryMiB is >= 256 and <= 1_048_576, $"Host:Guests:{i}:MemoryMiB is {guest.MemoryMiB}; it must be 256 to 1048576.");
             Check(guest.StandbyPort is >= 0 and <= 65535, $"Host:Guests:{i}:StandbyPort is {guest.StandbyPort}; it must be 1 to 65535, or 0 for none.");
+            foreach (string forward in guest.Forwards)
+            {
+                Check(forward.Split(':') is [var from, var to] && IsPort(from) && IsPort(to), $"Host:Guests:{i}:Forwards has '{forward}'; it must be HOSTPORT:GUESTPORT, 1 to 65535 each.");
+            }
         }
 
         foreach (IGrouping<string, GuestOptions> same in options.Guests.GroupBy(g => g.Name).Where(g => g.Count() > 1))
@@ -54,11 +58,18 @@ internal sealed partial class AgentOptionsValidation : IValidateOptions<AgentOpt
             errors.Add(string.Create(CultureInfo.InvariantCulture, $"Host:Guests has {same.Count()} guests with StandbyPort {same.Key}; each needs its own."));
         }
 
+        foreach (IGrouping<string, string> same in options.Guests.SelectMany(g => g.Forwards).GroupBy(forward => forward.Split(':')[0]).Where(g => g.Count() > 1))
+        {
+            errors.Add($"Host:Guests:*:Forwards has port {same.Key} of the host {same.Count()} times; it can lead to one guest.");
+        }
+
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
 
         void Range(string key, TimeSpan value, TimeSpan least, TimeSpan most) =>
             Check(value >= least && value <= most, $"Host:{key} ({value}) must be between {least} and {most}.");
     }
+
+    private static bool IsPort(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int port) && port is > 0 and < 65536;
 
     [GeneratedRegex("^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
     private static partial Regex NamePattern { get; }

@@ -45,6 +45,8 @@ internal static class GuestErrors
         "CUT_OVER_RETURNED" => UpgradeFailure.CutOverReturned,
         "STANDBY_SILENT" or "STANDBY_PANICKED" when step == UpgradeStep.CutOver => UpgradeFailure.CutOverReturned,
         "NOT_ENOUGH_CPUS" or "NOT_ENOUGH_MEMORY" or "CPU_OFFLINE_FAILED" or "DEVICE" when step == UpgradeStep.CutOver => UpgradeFailure.TransferRefused,
+        "SERVICE_NOT_READY" => UpgradeFailure.ServiceNotReady,
+        "HOOK_FAILED" => UpgradeFailure.HookFailed,
         "SIGNATURE_REJECTED" => UpgradeFailure.SignatureRejected,
         "KEXEC_REFUSED" => UpgradeFailure.KexecRefused,
         "DIGEST_MISMATCH" => UpgradeFailure.ImageDigestMismatch,

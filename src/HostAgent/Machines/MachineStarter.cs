@@ -48,6 +48,7 @@ internal sealed partial class MachineStarter(string host, string qemu, ILogger l
             KernelPath = image.KernelPath,
             InitrdPath = image.InitrdPath,
             CommandLine = image.Manifest.CommandLine,
+            Forwards = guest.Forwards,
         };
         await RunAsync(QemuCommandLine.Build(plan, files), cancellationToken).ConfigureAwait(false);
         MachineSession session = await OpenAsync(record, files, cancellationToken).ConfigureAwait(false)

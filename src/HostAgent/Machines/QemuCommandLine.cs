@@ -16,6 +16,9 @@ internal sealed record MachinePlan
     public required string KernelPath { get; init; }
     public required string InitrdPath { get; init; }
     public required string CommandLine { get; init; }
+
+    /// <summary>HOSTPORT:GUESTPORT each.</summary>
+    public IEnumerable<string> Forwards { get; init; } = [];
 }
 
 /// <summary>The arguments of QEMU for a machine. Pure.</summary>
@@ -59,7 +62,7 @@ internal static class QemuCommandLine
             "-kernel", plan.KernelPath,
             "-initrd", plan.InitrdPath,
             "-append", plan.CommandLine,
-            "-netdev", $"user,id={Network},ipv6=off,hostfwd=tcp:127.0.0.1:0-10.0.2.15:{AgentPort},hostfwd=udp:127.0.0.1:0-10.0.2.15:{ServicePort}",
+            "-netdev", $"user,id={Network},ipv6=off,hostfwd=tcp:127.0.0.1:0-10.0.2.15:{AgentPort},hostfwd=udp:127.0.0.1:0-10.0.2.15:{ServicePort}{string.Concat(plan.Forwards.Select(Forward))}",
             "-device", $"virtio-net-pci,netdev={Network},mac={Mac(plan.Host, plan.Guest)},romfile=",
             "-device", $"pcie-root-port,id={StandbySlot.Port},chassis=1,slot=1",
             "-fw_cfg", $"name=opt/twinkernel/token,file={Escape(files.Token)}",
@@ -84,6 +87,8 @@ internal static class QemuCommandLine
         byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{host}/{guest}"));
         return $"52:54:00:{hash[0]:x2}:{hash[1]:x2}:{hash[2]:x2}";
     }
+
+    private static string Forward(string ports) => ports.Split(':') is [var host, var guest] ? $",hostfwd=tcp:127.0.0.1:{host}-10.0.2.15:{guest}" : "";
 
     /// <summary>A comma ends a value in QEMU's options; a doubled one is a comma.</summary>
     private static string Escape(string path) => path.Replace(",", ",,", StringComparison.Ordinal);

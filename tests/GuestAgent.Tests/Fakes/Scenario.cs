@@ -1,9 +1,11 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using TwinKernel.Fleet.GuestAgent.Handover;
+using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
+using TwinKernel.Fleet.GuestAgent.Workload;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Tests.Fakes;
@@ -43,6 +45,8 @@ internal sealed class Scenario : IDisposable
 
     public Standby Standby { get; private set; } = null!;
 
+    public ServiceHandover Services { get; private set; } = null!;
+
     public GuestNetwork Network { get; private set; } = null!;
 
     public BearerToken Token { get; private set; } = null!;
@@ -70,36 +74,40 @@ internal sealed class Scenario : IDisposable
     public void Restart()
     {
         Journal = new UpgradeJournal(Guest);
-        Runner = new StepRunner(Journal, NullLogger<StepRunner>.Instance);
+        KernelIdentity identity = new(Guest);
+        StepHooks hooks = new(Guest, Journal, identity, NullLogger<StepHooks>.Instance) { Deadline = TimeSpan.FromSeconds(2) };
+        Runner = new StepRunner(Journal, hooks, NullLogger<StepRunner>.Instance);
         MemoryBlocks memory = new(Guest);
         CpuSwitch cpus = new(Guest);
+        ServiceDirectory directory = new(Guest);
         Network = new GuestNetwork(Guest, Stack);
         Network.ConfigureFirst(NetworkConfiguration.Parse("10.0.2.15/24,10.0.2.2"));
         Token = new BearerToken(Guest);
         Token.Take("secret");
         TwinInstances instances = new(Device, Journal);
         TwinLink link = new(Device, TimeProvider.System);
-        HandoverOffer offer = new(Device, Network, Token, link);
+        Services = new ServiceHandover(directory, new ServiceSupervisor(Guest, directory, NullLogger<ServiceSupervisor>.Instance), Guest, Network, link);
+        HandoverOffer offer = new(Device, Network, Token, link, Journal, identity);
         StandbyCard card = new(Guest, Network, Stack);
-        Commit commit = new(Device, memory, cpus, card);
+        Commit commit = new(Device, memory, cpus, card, Services);
         StandbyNetwork standbyNetwork = new(Guest, Network, Stack, link);
-        GiveBack giveBack = new(Device, Journal, Guest, memory, cpus, standbyNetwork);
+        GiveBack giveBack = new(Device, Journal, Guest, memory, cpus, standbyNetwork, Services);
         KexecImage image = new(Kexec, Guest);
         Steps = new Steps(
-            new Preflight(Device, Journal, Guest, memory, cpus, Network, image),
+            new Preflight(Device, Journal, Guest, memory, cpus, Network, image, hooks, Services),
             new Reserve(Device, Journal, Guest, memory, cpus, giveBack),
             new Load(Device, Journal, Guest, image),
             new Start(Device, Journal),
-            new AwaitStandby(Device, instances, standbyNetwork, offer, TimeProvider.System),
+            new AwaitStandby(Device, instances, standbyNetwork, offer, Services, TimeProvider.System),
             new Transfer(Device, Journal, Guest, memory, cpus, Network, instances, link),
-            new CutOver(Device, Network, instances, offer, giveBack, Runner, NullLogger<CutOver>.Instance),
+            new CutOver(Device, Network, instances, offer, giveBack, Services, Runner, hooks, NullLogger<CutOver>.Instance),
             commit,
             new RollBack(Device, Journal, giveBack, image),
             new KexecLoad(image, Guest),
-            new KexecCutOver(Kexec, image, Runner));
+            new KexecCutOver(Kexec, image, Services, Runner));
         Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
-        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, card, new QuietConsole(Guest), Token, Runner, commit, Watchdog, NullLogger<Standby>.Instance);
-        Status = new StatusReader(Device, Journal, Guest, Network, Standby, new KernelIdentity(Guest));
+        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, card, new QuietConsole(Guest), Token, Runner, commit, Services, Watchdog, NullLogger<Standby>.Instance);
+        Status = new StatusReader(Device, Journal, Guest, Network, Standby, identity);
         Inspection = new InspectionReader(Device, Journal, Guest, Network, Status);
     }
 

@@ -43,7 +43,7 @@ public sealed class StandbyNetworkTests
         scenario.Stack.Configured.ShouldBe(["twin2 to 10.0.2.16"]);
         scenario.Device.Asked.ShouldHaveSingleItem().ShouldSatisfyAllConditions(
             asked => asked.Kind.ShouldBe(LinkMessage.StandbyNetwork),
-            asked => asked.Network.ShouldBe("10.0.2.16/24,10.0.2.2"));
+            asked => asked.Network.ShouldBe("10.0.2.16/32,10.0.2.15"));
         outcome.Entry.Facts["standby.address"].ShouldBe("10.0.2.16");
     }
 

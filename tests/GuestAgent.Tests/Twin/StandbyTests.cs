@@ -82,14 +82,17 @@ public sealed class StandbyTests
     }
 
     [Fact]
-    public void Is_reachable_over_the_link_until_the_order_comes()
+    public void Is_reachable_over_the_link_until_it_has_the_card()
     {
         using Scenario scenario = KernelB();
         scenario.Guest.Put("/sys/class/net/twin0/address", "02:00:00:00:00:01");
         scenario.Stack.Configured.Clear();
-        scenario.Standby.Answer(new LinkMessage { Sequence = 2, Kind = LinkMessage.StandbyNetwork, Network = "10.0.2.16/24,10.0.2.2" }).ShouldBe(new LinkMessage { Sequence = 2, Kind = LinkMessage.Done });
+        scenario.Standby.Answer(new LinkMessage { Sequence = 2, Kind = LinkMessage.StandbyNetwork, Network = "10.0.2.16/32,10.0.2.15" }).ShouldBe(new LinkMessage { Sequence = 2, Kind = LinkMessage.Done });
         scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order }).Kind.ShouldBe(LinkMessage.Done);
-        scenario.Stack.Configured.ShouldBe(["twin0 10.0.2.16/24,10.0.2.2", "twin0 down"]);
+        scenario.Stack.Configured.ShouldBe(["twin0 10.0.2.16/32", "twin0 to 10.0.2.15", "twin0 10.0.2.16/32,10.0.2.15"]);
+
+        scenario.Standby.TakeOver(Order, TimeSpan.Zero);
+        scenario.Stack.Configured.TakeLast(2).ShouldBe(["eth0 10.0.2.15/24,10.0.2.2", "twin0 down"], "what the last sync goes over stays until the card is there");
     }
 
     [Fact]

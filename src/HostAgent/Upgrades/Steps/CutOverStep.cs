@@ -76,11 +76,21 @@ internal static class CutOverStep
             if (recorded.State != StepState.Running || context.Time.GetElapsedTime(started) > TimingsPatience)
             {
                 context.Timings.Add(recorded.Timings);
+                ThrowIfFailedInB(recorded);
                 return;
             }
 
             await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
             context.Observed = await GuestConnection.TryAskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false) ?? context.Observed;
+        }
+    }
+
+    /// <summary>Kernel B serves, and a hook of the guest's behind the cut-over has failed: it is to be rolled back.</summary>
+    public static void ThrowIfFailedInB(StepRecord? recorded)
+    {
+        if (recorded is { State: StepState.Failed })
+        {
+            throw new StepException(GuestErrors.ToFailure(recorded.ErrorReason, UpgradeStep.CutOver), recorded.ErrorMessage);
         }
     }
 

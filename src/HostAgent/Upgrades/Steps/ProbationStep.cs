@@ -1,4 +1,5 @@
 using Grpc.Core;
+using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.HostAgent.GuestLink;
 using TwinKernel.Fleet.HostAgent.Machines;
@@ -34,6 +35,8 @@ internal static class ProbationStep
                 {
                     throw Failed(context, $"kernel {context.Observed.KernelRelease} answers, boot id {context.Observed.BootId}, which is not kernel B");
                 }
+
+                CutOverStep.ThrowIfFailedInB(context.Observed.Steps.LastOrDefault(step => step.Step == Step.CutOver));
             }
 
             OutageSnapshot seen = observer.Snapshot(since);

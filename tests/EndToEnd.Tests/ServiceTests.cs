@@ -1,0 +1,61 @@
+using TwinKernel.Fleet.Contracts.Fleet;
+
+namespace TwinKernel.Fleet.EndToEnd.Tests;
+
+/// <summary>A guest with a Redis, under a client that writes all the time: no write that was acknowledged is lost, whatever happens.</summary>
+public sealed class ServiceTests(FleetFixture fleet)
+{
+    [Fact]
+    public async Task Redis_goes_over_without_losing_a_write()
+    {
+        int port = FleetFixture.FreePort();
+        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "redis", firstImage: HostUnderTest.ImageA + "-redis", forward: $"{port}:6379");
+        await using RedisWriter writer = new(port);
+        await AcknowledgesAsync(writer);
+
+        Upgrade upgrade = await host.UpgradeAsync(HostUnderTest.ImageB + "-redis");
+
+        upgrade.State.ShouldBe("Completed", upgrade.Reason);
+        await AcknowledgesAsync(writer);
+        (await writer.MissingAsync()).ShouldBeEmpty();
+        writer.Refused.ShouldBeEmpty();
+        writer.LongestGap.ShouldBeLessThan(TimeSpan.FromSeconds(30));
+        TestContext.Current.TestOutputHelper!.WriteLine($"{writer.Acknowledged} writes, longest gap {writer.LongestGap.TotalMilliseconds:0} ms, outage {upgrade.Outage.LongestGap}");
+        string[] parts = [.. upgrade.Steps.SelectMany(step => step.Timings).Select(timing => timing.Name)];
+        string[] gap = ["cutover.pause.redis", "cutover.sync.redis", "cutover.park", "cutover.notice", "cutover.adopt", "cutover.network", "cutover.promote.redis"];
+        gap.ShouldBeSubsetOf(parts);
+    }
+
+    /// <summary>By its own will, or by dying: what it had been told to keep is in kernel A.</summary>
+    [Theory]
+    [InlineData("refusing", "HookFailed")]
+    [InlineData("panic-serving-redis", "")]
+    public async Task Kernel_B_that_goes_in_its_probation_takes_no_write_with_it(string variant, string failure)
+    {
+        int port = FleetFixture.FreePort();
+        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, variant[..8], firstImage: HostUnderTest.ImageA + "-redis", forward: $"{port}:6379");
+        await using RedisWriter writer = new(port);
+        await AcknowledgesAsync(writer);
+        Guest before = await host.GuestAsync();
+
+        Upgrade upgrade = await host.UpgradeAsync($"{HostUnderTest.ImageB}-{variant}");
+
+        upgrade.State.ShouldBe("RolledBack", upgrade.Reason);
+        if (failure.Length > 0)
+        {
+            upgrade.Failure.ShouldBe(failure, upgrade.Reason);
+            upgrade.Reason.ShouldContain($"Hook 10-refuses (post cutover) ended with 7: \"the new kernel does not suit {before.KernelRelease}\"");
+        }
+
+        await Eventually.TrueAsync(TimeSpan.FromMinutes(1), "kernel A serves", async () => await host.GuestAsync() is { State: "running" } guest && guest.BootId == before.BootId);
+        await AcknowledgesAsync(writer);
+        (await writer.MissingAsync()).ShouldBeEmpty();
+        writer.Refused.ShouldBeEmpty();
+    }
+
+    private static Task AcknowledgesAsync(RedisWriter writer)
+    {
+        int before = writer.Acknowledged;
+        return Eventually.TrueAsync(TimeSpan.FromMinutes(1), "writes are acknowledged", () => Task.FromResult(writer.Acknowledged > before + 100));
+    }
+}
