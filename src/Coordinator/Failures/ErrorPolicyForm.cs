@@ -33,15 +33,8 @@ public sealed record ErrorPolicyForm
     public ErrorPolicy? Read(string field, ICollection<Violation> violations)
     {
         int before = violations.Count;
-        List<FailureThreshold> thresholds = [];
-        foreach ((int at, FailureThresholdForm form) in (Thresholds ?? []).Index())
-        {
-            if (form.Read($"{field}.thresholds[{at}]", violations) is { } threshold)
-            {
-                thresholds.Add(threshold);
-            }
-        }
-
+        FailureThreshold[] thresholds =
+            [.. Items.Read(Thresholds, $"{field}.thresholds", (form, path, all) => form.Read(path, all), violations).OfType<FailureThreshold>()];
         FailureAction? onGate = Choice.Read<FailureAction>(
             OnGateStopped, $"{field}.onGateStopped", ErrorPolicy.Default.OnGateStopped, violations, FailureAction.None, FailureAction.RollBackGuest);
         if (Attempts is < 1 or > RetryPolicy.MostAttempts)

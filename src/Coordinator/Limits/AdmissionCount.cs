@@ -54,7 +54,8 @@ internal sealed class AdmissionCount
         refusedBy = null;
         if (!_guests.TryGetValue(guest, out Entry? entry) || entry.Scopes < _scopes.Count)
         {
-            return new NotAdmitted(guest, $"{guest} is no guest of {string.Join(" and of ", _scopes.Select(scope => scope.Name))}.", true);
+            string missing = _scopes.First(scope => scope.Members.All(member => member.Id != guest)).Name;
+            return new NotAdmitted(guest, $"{guest} is no guest of {missing}.", true);
         }
 
         if (entry.Running)

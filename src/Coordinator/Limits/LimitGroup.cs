@@ -50,8 +50,9 @@ internal sealed class LimitGroup(LayerLimit limit, string? name, string scope)
         }
 
         string least = $"at least {LeastHealthy} of the {_guests} guests of {group} ({limit.MinHealthyPercent}%) must stay healthy";
+        string are = $"{_ready} {(_ready == 1 ? "is" : "are")}";
         return IsShut ? $"None may ever be upgraded in {group}: {least}."
-            : healthy && _ready >= LeastHealthy ? $"With one more being upgraded too few would be left: {least}, and {_ready} are."
-            : $"Too few are healthy and not being upgraded: {least}, and {_ready} {(_ready == 1 ? "is" : "are")}.";
+            : healthy && _ready >= LeastHealthy ? $"With one more being upgraded too few would be left: {least}, and {are}."
+            : $"Too few are healthy and not being upgraded: {least}, and {are}.";
     }
 }

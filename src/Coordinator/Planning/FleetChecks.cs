@@ -131,7 +131,7 @@ internal static class FleetChecks
         WindowSet.CheckEach(parts.Windows, now, "windows", violations);
         if (violations.Count == before && !parts.Windows.Contains(null))
         {
-            new WindowSet([.. parts.Windows.Select(window => window!)], calendars).CheckTogether(now, parts.Windows.Count > 0 ? "windows" : "calendars", violations);
+            new WindowSet([.. parts.Windows.OfType<MaintenanceWindow>()], calendars).CheckTogether(now, parts.Windows.Count > 0 ? "windows" : "calendars", violations);
         }
     }
 }

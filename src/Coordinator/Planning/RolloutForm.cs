@@ -9,7 +9,7 @@ namespace TwinKernel.Fleet.Coordinator.Planning;
 
 /// <summary>
 /// A rollout as an operator writes it: text and numbers, its JSON form; the image is named beside it. Null is the default of
-/// <see cref="RolloutSpec"/>; no element of a list is null.
+/// <see cref="RolloutSpec"/>.
 /// </summary>
 public sealed record RolloutForm
 {
@@ -62,13 +62,11 @@ public sealed record RolloutForm
         AllowDowngrade = spec.AllowDowngrade,
     };
 
-    /// <summary>Null, and every error with its path, when it is no rollout. What only the fleet can tell, <see cref="WavePlanner"/> checks.</summary>
-    public RolloutSpec? Read(ICollection<Violation> violations)
-    {
-        int before = violations.Count;
-        RolloutParts parts = ReadParts(violations);
-        return violations.Count > before ? null : parts.Whole();
-    }
+    /// <summary>
+    /// Every error with its path. What is wrong is left out of the spec, so that what else is wrong can be told in the same answer; a spec
+    /// that came with violations must not be carried out. What only the fleet can tell, <see cref="WavePlanner"/> checks.
+    /// </summary>
+    public RolloutSpec Read(ICollection<Violation> violations) => ReadParts(violations).Spec();
 
     internal RolloutParts ReadParts(ICollection<Violation> violations)
     {
@@ -80,13 +78,17 @@ public sealed record RolloutForm
         RolloutParts parts = new()
         {
             Selector = Selector is null ? null : LabelSelector.Parse(Selector, "selector", violations),
-            Guests = Each(Guests, "guests", ReadGuest, violations),
-            Canary = Canary?.Read("canary", "canary", violations),
-            Waves = [.. (Waves ?? []).Select((wave, at) => wave.Read($"waves[{at}]", $"wave {at + 1}", violations))],
-            Windows = Each(Windows, "windows", MaintenanceWindow.Parse, violations),
+            Guests = Items.Read(Guests, "guests", ReadGuest, violations),
+            Canary = Named(Canary?.Read("canary", violations), "canary"),
+            Waves =
+            [
+                .. Items.Read(Waves, "waves", (wave, field, all) => wave.Read(field, all), violations)
+                    .Select((wave, at) => Named(wave, $"wave {at + 1}")),
+            ],
+            Windows = Items.Read(Windows, "windows", MaintenanceWindow.Parse, violations),
             Calendars = Calendars ?? [],
             OnWindowClose = Choice.Read<WindowClosePolicy>(OnWindowClose, "onWindowClose", WindowClosePolicy.Finish, violations),
-            Limits = Each(Limits, "limits", (limit, field, all) => limit.Read(field, all), violations),
+            Limits = Items.Read(Limits, "limits", (limit, field, all) => limit.Read(field, all), violations),
             Strategy = Choice.Read<UpgradeStrategy>(Strategy, "strategy", UpgradeStrategy.Twin, violations),
             Offline = Choice.Read<OfflinePolicy>(Offline, "offline", OfflinePolicy.Wait, violations),
             RequireProven = RequireProven ?? false,
@@ -96,6 +98,8 @@ public sealed record RolloutForm
         CheckNames(parts, violations);
         return parts;
     }
+
+    private static WaveRule? Named(WaveRule? rule, string name) => rule is { Name: "" } ? rule with { Name = name } : rule;
 
     private static GuestId? ReadGuest(string text, string field, ICollection<Violation> violations)
     {
@@ -111,9 +115,9 @@ public sealed record RolloutForm
     private void CheckPercentages(ICollection<Violation> violations)
     {
         int sum = Canary?.Percent is { } canary and >= 1 and <= 100 ? canary : 0;
-        foreach ((int at, WaveForm wave) in (Waves ?? []).Index())
+        foreach ((int at, WaveForm? wave) in (Waves ?? []).Index())
         {
-            int percent = wave.Percent is { } own and >= 1 and <= 100 ? own : 0;
+            int percent = wave?.Percent is { } own and >= 1 and <= 100 ? own : 0;
             if (sum <= 100 && sum + percent > 100)
             {
                 violations.Add(new Violation($"waves[{at}].percent", $"Up to here canary and waves take {sum + percent}% of the guests, more than all."));
@@ -134,9 +138,4 @@ public sealed record RolloutForm
             }
         }
     }
-
-    /// <summary>As many as there were texts; null where one was wrong.</summary>
-    private static IReadOnlyList<TRead?> Each<TText, TRead>(
-        IReadOnlyList<TText>? texts, string field, Func<TText, string, ICollection<Violation>, TRead?> read, ICollection<Violation> violations) =>
-        [.. (texts ?? []).Select((text, at) => read(text, $"{field}[{at}]", violations))];
 }

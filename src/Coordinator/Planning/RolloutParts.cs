@@ -22,19 +22,19 @@ internal sealed record RolloutParts
     public required bool RequireProven { get; init; }
     public required bool AllowDowngrade { get; init; }
 
-    /// <summary>When nothing was wrong.</summary>
-    public RolloutSpec Whole() => new()
+    /// <summary>Without what is null, or with its default.</summary>
+    public RolloutSpec Spec() => new()
     {
         Selector = Selector,
-        Guests = [.. Guests.Select(guest => guest!.Value).Distinct().Order()],
+        Guests = [.. Guests.OfType<GuestId>().Distinct().Order()],
         Canary = Canary,
-        Waves = [.. Waves.Select(wave => wave!)],
-        Windows = [.. Windows.Select(window => window!)],
+        Waves = [.. Waves.OfType<WaveRule>()],
+        Windows = [.. Windows.OfType<MaintenanceWindow>()],
         Calendars = [.. Calendars.Distinct()],
-        OnWindowClose = OnWindowClose!.Value,
-        Limits = [.. Limits.Select(limit => limit!)],
-        Strategy = Strategy!.Value,
-        Offline = Offline!.Value,
+        OnWindowClose = OnWindowClose ?? WindowClosePolicy.Finish,
+        Limits = [.. Limits.OfType<LayerLimit>()],
+        Strategy = Strategy ?? UpgradeStrategy.Twin,
+        Offline = Offline ?? OfflinePolicy.Wait,
         RequireProven = RequireProven,
         AllowDowngrade = AllowDowngrade,
     };

@@ -48,7 +48,8 @@ public sealed record WaveForm
         Errors = ErrorPolicyForm.Of(rule.Errors),
     };
 
-    internal WaveRule? Read(string field, string name, ICollection<Violation> violations)
+    /// <summary>The name is empty when none was given.</summary>
+    internal WaveRule? Read(string field, ICollection<Violation> violations)
     {
         int before = violations.Count;
         if (Name is { Length: 0 or > LongestName })
@@ -60,25 +61,19 @@ public sealed record WaveForm
         Duration settle = DurationText.Read(Settle, $"{field}.settle", Duration.Zero, Duration.Zero, WaveRule.LongestSettle, violations);
         Promotion? promotion = Choice.Read<Promotion>(Promotion, $"{field}.promotion", Planning.Promotion.Automatic, violations);
         Amount? most = MaxConcurrent is null ? null : Amount.Parse(MaxConcurrent, $"{field}.maxConcurrent", violations);
-        List<GateSpec> gates = [];
-        HashSet<string> names = [];
-        foreach ((int at, GateForm form) in (Gates ?? []).Index())
+        GateSpec[] gates = [.. Items.Read(Gates, $"{field}.gates", (gate, path, all) => gate.Read(path, all), violations).OfType<GateSpec>()];
+        foreach ((int at, GateForm? form) in (Gates ?? []).Index())
         {
-            if (form.Name is not null && !names.Add(form.Name))
+            if (form?.Name is { } twice && Gates!.Take(at).Any(gate => gate?.Name == twice))
             {
-                violations.Add(new Violation($"{field}.gates[{at}].name", $"The wave has a gate '{form.Name}' already."));
-            }
-
-            if (form.Read($"{field}.gates[{at}]", violations) is { } gate)
-            {
-                gates.Add(gate);
+                violations.Add(new Violation($"{field}.gates[{at}].name", $"The wave has a gate '{twice}' already."));
             }
         }
 
         ErrorPolicy? errors = Errors is null ? ErrorPolicy.Default : Errors.Read($"{field}.errors", violations);
         return violations.Count > before ? null : new WaveRule
         {
-            Name = Name ?? name,
+            Name = Name ?? "",
             Size = size!,
             Settle = settle,
             Promotion = promotion!.Value,

@@ -23,7 +23,7 @@ public static class WavePlanner
             return new PlanResult(null, violations);
         }
 
-        RolloutSpec spec = parts.Whole();
+        RolloutSpec spec = parts.Spec();
         BlackoutCalendar[] calendars = [.. spec.Calendars.Select(name => fleet.Calendars.First(calendar => calendar.Name == name))];
         Dictionary<GuestId, IReadOnlyList<Blocker>> blockers = selected.ToDictionary(guest => guest.Id, guest => GuestBlockers.Of(spec, fleet.Image, guest));
         List<string> notes = [];

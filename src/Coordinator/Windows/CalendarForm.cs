@@ -29,15 +29,7 @@ public sealed record CalendarForm
         int before = violations.Count;
         LabelRules.CheckName(Name, $"{path}name", violations);
         DateTimeZone? zone = ZoneText.Read(Zone, $"{path}zone", violations);
-        List<Blackout> blackouts = [];
-        foreach ((int at, BlackoutForm form) in (Blackouts ?? []).Index())
-        {
-            if (form.Read($"{path}blackouts[{at}]", violations) is { } blackout)
-            {
-                blackouts.Add(blackout);
-            }
-        }
-
+        Blackout[] blackouts = [.. Items.Read(Blackouts, $"{path}blackouts", (form, at, all) => form.Read(at, all), violations).OfType<Blackout>()];
         return violations.Count > before ? null : new BlackoutCalendar { Name = Name!, Zone = zone!, Blackouts = blackouts };
     }
 }

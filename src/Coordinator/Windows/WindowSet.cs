@@ -112,7 +112,7 @@ public sealed class WindowSet
 
     internal void CheckTogether(Instant now, string field, ICollection<Violation> violations)
     {
-        if (!Pieces(now, now + Horizon).Any())
+        if (!Openings(now, now + Horizon).Any())
         {
             violations.Add(new Violation(field, $"Blackouts leave no time open within {Horizon.Days} days."));
         }

@@ -148,7 +148,7 @@ public sealed class WindowSetTests
         {
             set.IsOpenAt(now).ShouldBe(IsOpen(set, now));
             set.ClosesAt(now).HasValue.ShouldBe(IsOpen(set, now) && IsOpenUntil(set, now) is not null);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(600));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
 
     [Fact]
     public void Should_give_openings_that_are_open_inside_closed_around_and_complete() =>
@@ -177,7 +177,7 @@ public sealed class WindowSetTests
                 IsOpen(set, opening.End).ShouldBeFalse();
                 at = opening.End;
             }
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(200));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(100));
 
     [Fact]
     public void Should_fit_at_the_first_instant_from_which_all_is_open() =>
@@ -198,7 +198,7 @@ public sealed class WindowSetTests
             (fit.ClosesAt < start + predicted + rollback).ShouldBeFalse();
             set.Fits(start, predicted, rollback).Now.ShouldBeTrue();
             set.Openings(now, start).ShouldAllBe(opening => opening.Duration < predicted + rollback);
-        }).Check(Config.QuickThrowOnFailure.WithMaxTest(200));
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(100));
 
     [Fact]
     public void Should_read_every_window_that_it_writes() =>
