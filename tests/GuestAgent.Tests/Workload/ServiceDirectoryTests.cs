@@ -1,0 +1,53 @@
+using TwinKernel.Fleet.GuestAgent.Handover;
+using TwinKernel.Fleet.GuestAgent.Tests.Fakes;
+using TwinKernel.Fleet.GuestAgent.Workload;
+
+namespace TwinKernel.Fleet.GuestAgent.Tests.Workload;
+
+public sealed class ServiceDirectoryTests : IDisposable
+{
+    private const string Directory = "/etc/twinkernel/services.d";
+    private readonly Scenario _scenario = new();
+
+    [Fact]
+    public void Declarations_are_read_in_order_and_what_is_left_out_has_its_default()
+    {
+        Put("web", """{"name": "web", "start": ["/bin/web", "-v"], "probe": {"http": "http://127.0.0.1:80/ok"}, "handover": "stateless"}""");
+        Put("db", """{"name": "db", "start": ["/bin/redis"], "stop": ["/bin/end"], "probe": {"tcp": 6379}, "handover": "replicated-redis", "port": 6379, "probation": "serve"}""");
+
+        List<string> problems = [];
+        IReadOnlyList<ServiceDefinition> services = new ServiceDirectory(_scenario.Guest).Read(problems);
+
+        problems.ShouldBeEmpty();
+        services.Select(service => (service.Name, service.IsReplicated, service.Probation)).ShouldBe([("db", true, "serve"), ("web", false, "hold-writes")]);
+        services[1].Stop.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void The_preflight_tells_everything_that_is_wrong_at_once_and_those_that_do_not_serve()
+    {
+        Put("a", """{"name": "b", "start": ["web"], "stop": ["x"], "probe": {"tcp": 70000}, "handover": "in-place", "probation": "hope"}""");
+        Put("c", """{"name": "c", "start": ["/bin/c"], "probe": {"tcp": 1, "http": "https://x/"}, "handover": "stateless", "port": 3}""");
+        Put("d", """{"name": "d", "colour": "red"}""");
+        Put("e", "{");
+        Put("f", """{"name": "f", "start": ["/bin/f"], "probe": {"command": ["/bin/sh", "-c", "echo tired; exit 4"]}, "handover": "replicated-redis", "port": 6379}""");
+
+        PreflightCheck check = _scenario.Steps.Preflight.Run(new PreflightQuestion("u1", 0, 0, 0)).Single(check => check.Name == "services");
+
+        check.Passed.ShouldBeFalse();
+        string[] all =
+        [
+            "a.json: name is 'b'", "a.json: start must be", "a.json: stop must", "a.json: probe.tcp is 70000", "a.json: handover is 'in-place'", "a.json: probation is 'hope'",
+            "c.json: probe must have one of", "c.json: probe.http is 'https://x/'", "c.json: port is for", "d.json: ", "'colour'", "e.json: ", "f does not serve: its probe ended with 4: tired",
+            "twinkernel.standby=",
+        ];
+        foreach (string problem in all)
+        {
+            check.Message.ShouldContain(problem);
+        }
+    }
+
+    public void Dispose() => _scenario.Dispose();
+
+    private void Put(string name, string json) => _scenario.Guest.Put($"{Directory}/{name}.json", json);
+}
