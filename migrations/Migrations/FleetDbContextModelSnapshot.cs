@@ -22,6 +22,98 @@ namespace TwinKernel.Fleet.Migrations.Migrations
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Audit.AuditEntry", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<string>("Act")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("act");
+
+                    b.Property<string>("Actor")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("actor");
+
+                    b.Property<DateTimeOffset>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<string>("Detail")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("detail");
+
+                    b.Property<Guid?>("RolloutId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("rollout_id");
+
+                    b.Property<string>("Subject")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("subject");
+
+                    b.HasKey("Id")
+                        .HasName("pk_audit");
+
+                    b.HasIndex("RolloutId", "Id")
+                        .HasDatabaseName("ix_audit_rollout_id_id");
+
+                    b.ToTable("audit", (string)null);
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Control.FleetControl", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Calendars")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("calendars")
+                        .HasDefaultValueSql("'[]'::jsonb");
+
+                    b.Property<string>("Limits")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("limits")
+                        .HasDefaultValueSql("'[]'::jsonb");
+
+                    b.Property<string>("StopReason")
+                        .HasColumnType("text")
+                        .HasColumnName("stop_reason");
+
+                    b.Property<DateTimeOffset?>("StoppedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("stopped_at");
+
+                    b.Property<string>("StoppedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("stopped_by");
+
+                    b.HasKey("Id")
+                        .HasName("pk_fleet_control");
+
+                    b.ToTable("fleet_control", (string)null);
+
+                    b.HasData(
+                        new
+                        {
+                            Id = 1,
+                            Calendars = "[]",
+                            Limits = "[]"
+                        });
+                });
+
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Delivery.InboxMessage", b =>
                 {
                     b.Property<Guid>("MessageId")
@@ -172,6 +264,13 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("text")
                         .HasColumnName("kernel_release");
 
+                    b.Property<string>("Labels")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("labels")
+                        .HasDefaultValueSql("'{}'::jsonb");
+
                     b.Property<long>("MachineMemoryBytes")
                         .HasColumnType("bigint")
                         .HasColumnName("machine_memory_bytes");
@@ -187,6 +286,10 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                     b.Property<DateTimeOffset?>("ObservedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("observed_at");
+
+                    b.Property<string>("Quarantine")
+                        .HasColumnType("text")
+                        .HasColumnName("quarantine");
 
                     b.Property<string>("ServiceAddress")
                         .IsRequired()
@@ -232,6 +335,13 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("incarnation_started_at");
 
+                    b.Property<string>("Labels")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("labels")
+                        .HasDefaultValueSql("'{}'::jsonb");
+
                     b.Property<DateTimeOffset>("LastSeen")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("last_seen");
@@ -275,6 +385,10 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("bytes");
 
+                    b.Property<string>("Denied")
+                        .HasColumnType("text")
+                        .HasColumnName("denied");
+
                     b.Property<DateTimeOffset>("FirstSeen")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("first_seen");
@@ -289,6 +403,10 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("text")
                         .HasColumnName("name");
 
+                    b.Property<DateTimeOffset?>("ProvenAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("proven_at");
+
                     b.HasKey("Digest")
                         .HasName("pk_images");
 
@@ -296,6 +414,204 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasDatabaseName("ix_images_name");
 
                     b.ToTable("images", (string)null);
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.AdmissionLease", b =>
+                {
+                    b.Property<string>("HostName")
+                        .HasColumnType("text")
+                        .HasColumnName("host_name");
+
+                    b.Property<string>("GuestName")
+                        .HasColumnType("text")
+                        .HasColumnName("guest_name");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<Guid>("RolloutId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("rollout_id");
+
+                    b.Property<DateTimeOffset>("TakenAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("taken_at");
+
+                    b.Property<Guid>("UpgradeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("upgrade_id");
+
+                    b.HasKey("HostName", "GuestName")
+                        .HasName("pk_admission_leases");
+
+                    b.HasIndex("RolloutId")
+                        .HasDatabaseName("ix_admission_leases_rollout_id");
+
+                    b.ToTable("admission_leases", (string)null);
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutApproval", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<DateTimeOffset>("ApprovedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("approved_at");
+
+                    b.Property<string>("ApprovedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("approved_by");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("PlanHash")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("plan_hash");
+
+                    b.Property<Guid>("RolloutId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("rollout_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_rollout_approvals");
+
+                    b.HasIndex("RolloutId")
+                        .HasDatabaseName("ix_rollout_approvals_rollout_id");
+
+                    b.ToTable("rollout_approvals", (string)null);
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutGate", b =>
+                {
+                    b.Property<Guid>("RolloutId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("rollout_id");
+
+                    b.Property<int>("Wave")
+                        .HasColumnType("integer")
+                        .HasColumnName("wave");
+
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Answers")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("answers");
+
+                    b.Property<DateTimeOffset?>("AskAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ask_at");
+
+                    b.Property<DateTimeOffset?>("AskingUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("asking_until");
+
+                    b.Property<DateTimeOffset>("BegunAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("begun_at");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Why")
+                        .HasColumnType("text")
+                        .HasColumnName("why");
+
+                    b.HasKey("RolloutId", "Wave", "Name")
+                        .HasName("pk_rollout_gates");
+
+                    b.HasIndex("AskAt")
+                        .HasDatabaseName("ix_rollout_gates_due")
+                        .HasFilter("ask_at is not null");
+
+                    b.ToTable("rollout_gates", (string)null);
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutMember", b =>
+                {
+                    b.Property<Guid>("RolloutId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("rollout_id");
+
+                    b.Property<string>("HostName")
+                        .HasColumnType("text")
+                        .HasColumnName("host_name");
+
+                    b.Property<string>("GuestName")
+                        .HasColumnType("text")
+                        .HasColumnName("guest_name");
+
+                    b.Property<int>("Attempt")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempt");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<bool>("Held")
+                        .HasColumnType("boolean")
+                        .HasColumnName("held");
+
+                    b.Property<string>("ImageBefore")
+                        .HasColumnType("text")
+                        .HasColumnName("image_before");
+
+                    b.Property<DateTimeOffset?>("NotBefore")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("not_before");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("integer")
+                        .HasColumnName("position");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<Guid?>("UpgradeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("upgrade_id");
+
+                    b.Property<int>("Wave")
+                        .HasColumnType("integer")
+                        .HasColumnName("wave");
+
+                    b.Property<string>("Why")
+                        .HasColumnType("text")
+                        .HasColumnName("why");
+
+                    b.HasKey("RolloutId", "HostName", "GuestName")
+                        .HasName("pk_rollout_members");
+
+                    b.HasIndex("UpgradeId")
+                        .HasDatabaseName("ix_rollout_members_active")
+                        .HasFilter("state in ('Running', 'Undoing')");
+
+                    b.HasIndex("HostName", "GuestName")
+                        .IsUnique()
+                        .HasDatabaseName("ux_rollout_members_one_rollout_per_guest")
+                        .HasFilter("held");
+
+                    b.HasIndex("RolloutId", "Wave", "State", "Position")
+                        .HasDatabaseName("ix_rollout_members_rollout_id_wave_state_position");
+
+                    b.ToTable("rollout_members", (string)null);
                 });
 
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutRecord", b =>
@@ -308,8 +624,27 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("CreatedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("created_by");
+
+                    b.Property<DateTimeOffset?>("DeadlineAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("deadline_at");
+
+                    b.Property<string>("Definition")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("definition");
+
+                    b.Property<string>("EndsAs")
+                        .HasColumnType("text")
+                        .HasColumnName("ends_as");
+
+                    b.Property<DateTimeOffset?>("FinishedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("finished_at");
+
                     b.Property<string>("HostName")
-                        .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("host_name");
 
@@ -323,10 +658,30 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("text")
                         .HasColumnName("kind");
 
+                    b.Property<DateTimeOffset?>("LookAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("look_at");
+
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
                     b.Property<string>("OnPanic")
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("on_panic");
+
+                    b.Property<string>("PausedIn")
+                        .HasColumnType("text")
+                        .HasColumnName("paused_in");
+
+                    b.Property<string>("PlanHash")
+                        .HasColumnType("text")
+                        .HasColumnName("plan_hash");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
 
                     b.Property<Guid>("RequestId")
                         .HasColumnType("uuid")
@@ -341,10 +696,32 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("boolean")
                         .HasColumnName("require_signature");
 
+                    b.Property<DateTimeOffset?>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("State")
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
                     b.Property<string>("Strategy")
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("strategy");
+
+                    b.Property<uint>("Version")
+                        .IsConcurrencyToken()
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("xid")
+                        .HasColumnName("xmin");
+
+                    b.Property<int>("Wave")
+                        .HasColumnType("integer")
+                        .HasColumnName("wave");
+
+                    b.Property<int>("Waves")
+                        .HasColumnType("integer")
+                        .HasColumnName("waves");
 
                     b.HasKey("Id")
                         .HasName("pk_rollouts");
@@ -352,11 +729,52 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                     b.HasIndex("ImageDigest")
                         .HasDatabaseName("ix_rollouts_image_digest");
 
+                    b.HasIndex("LookAt")
+                        .HasDatabaseName("ix_rollouts_due")
+                        .HasFilter("look_at is not null");
+
+                    b.HasIndex("Name")
+                        .IsUnique()
+                        .HasDatabaseName("ix_rollouts_name");
+
                     b.HasIndex("RequestId")
                         .IsUnique()
                         .HasDatabaseName("ix_rollouts_request_id");
 
                     b.ToTable("rollouts", (string)null);
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutWave", b =>
+                {
+                    b.Property<Guid>("RolloutId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("rollout_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<int>("Guests")
+                        .HasColumnType("integer")
+                        .HasColumnName("guests");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<DateTimeOffset?>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.HasKey("RolloutId", "Number")
+                        .HasName("pk_rollout_waves");
+
+                    b.ToTable("rollout_waves", (string)null);
                 });
 
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Timings.StepTimingRecord", b =>
@@ -584,13 +1002,13 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("boolean")
                         .HasColumnName("require_signature");
 
-                    b.Property<string>("Signature")
-                        .HasColumnType("text")
-                        .HasColumnName("signature");
-
                     b.Property<Guid>("RolloutId")
                         .HasColumnType("uuid")
                         .HasColumnName("rollout_id");
+
+                    b.Property<string>("Signature")
+                        .HasColumnType("text")
+                        .HasColumnName("signature");
 
                     b.Property<string>("State")
                         .IsRequired()
@@ -667,6 +1085,43 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasConstraintName("fk_host_images_hosts_host_name");
                 });
 
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutApproval", b =>
+                {
+                    b.HasOne("TwinKernel.Fleet.Coordinator.Rollouts.RolloutRecord", null)
+                        .WithMany()
+                        .HasForeignKey("RolloutId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rollout_approvals_rollouts_rollout_id");
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutGate", b =>
+                {
+                    b.HasOne("TwinKernel.Fleet.Coordinator.Rollouts.RolloutRecord", null)
+                        .WithMany()
+                        .HasForeignKey("RolloutId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rollout_gates_rollouts_rollout_id");
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutMember", b =>
+                {
+                    b.HasOne("TwinKernel.Fleet.Coordinator.Rollouts.RolloutRecord", null)
+                        .WithMany()
+                        .HasForeignKey("RolloutId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rollout_members_rollouts_rollout_id");
+
+                    b.HasOne("TwinKernel.Fleet.Coordinator.Guests.GuestRecord", null)
+                        .WithMany()
+                        .HasForeignKey("HostName", "GuestName")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_rollout_members_guests_host_name_guest_name");
+                });
+
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutRecord", b =>
                 {
                     b.HasOne("TwinKernel.Fleet.Coordinator.Images.ImageRecord", null)
@@ -675,6 +1130,16 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .OnDelete(DeleteBehavior.Restrict)
                         .IsRequired()
                         .HasConstraintName("fk_rollouts_images_image_digest");
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Rollouts.RolloutWave", b =>
+                {
+                    b.HasOne("TwinKernel.Fleet.Coordinator.Rollouts.RolloutRecord", null)
+                        .WithMany()
+                        .HasForeignKey("RolloutId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rollout_waves_rollouts_rollout_id");
                 });
 
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Timings.StepTimingRecord", b =>

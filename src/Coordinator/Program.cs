@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Options;
+using TwinKernel.Fleet.Coordinator.Control;
 using TwinKernel.Fleet.Coordinator.Data;
 using TwinKernel.Fleet.Coordinator.Delivery;
 using TwinKernel.Fleet.Coordinator.Hosts;
 using TwinKernel.Fleet.Coordinator.Requests;
+using TwinKernel.Fleet.Coordinator.Rollouts;
 using TwinKernel.Fleet.Coordinator.Schedules;
 using TwinKernel.Fleet.Coordinator.Upgrades;
 
@@ -42,7 +44,9 @@ internal static class Program
         builder.AddFleetData();
         builder.AddHosts();
         builder.AddUpgrades();
+        builder.AddControl();
         builder.AddDelivery();
+        builder.AddRollouts();
         builder.AddSchedules();
         builder.AddRequests();
 

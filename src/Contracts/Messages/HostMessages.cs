@@ -26,6 +26,9 @@ public sealed record HostHeartbeat
     /// <summary><c>kvm</c> or <c>tcg</c>, as the probe found.</summary>
     public required string Accelerator { get; init; }
 
+    /// <summary>Where the host is and what it is for (region, zone, rack, pool, or anything else); its guests have them too.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
     public required IReadOnlyList<GuestReport> Guests { get; init; }
 
     public required IReadOnlyList<ImageReport> Images { get; init; }
@@ -58,6 +61,9 @@ public sealed record GuestReport
 
     /// <summary>Where the guest's service answers, <c>address:port</c> on the host.</summary>
     public required string ServiceAddress { get; init; }
+
+    /// <summary>The guest's own; one of the same key hides the host's.</summary>
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Absent until the guest's agent has answered.</summary>
     public GuestObservation? Observation { get; init; }

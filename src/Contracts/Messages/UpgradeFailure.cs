@@ -77,4 +77,7 @@ public enum UpgradeFailure
 
     /// <summary>A service of the guest's does not serve in kernel B, or does not have what kernel A's has.</summary>
     ServiceNotReady,
+
+    /// <summary>Nothing failed: an operator, an emergency stop or a rollout's rule wanted kernel A back.</summary>
+    Aborted,
 }

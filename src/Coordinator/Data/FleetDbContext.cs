@@ -2,7 +2,10 @@ using System.Text.RegularExpressions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Audit;
+using TwinKernel.Fleet.Coordinator.Control;
 using TwinKernel.Fleet.Coordinator.Delivery;
+using TwinKernel.Fleet.Coordinator.Gates;
 using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Hosts;
 using TwinKernel.Fleet.Coordinator.Images;
@@ -23,6 +26,13 @@ public sealed partial class FleetDbContext(DbContextOptions<FleetDbContext> opti
     public DbSet<UpgradeRecord> Upgrades => Set<UpgradeRecord>();
     public DbSet<UpgradeStepRecord> UpgradeSteps => Set<UpgradeStepRecord>();
     public DbSet<StepTimingRecord> StepTimings => Set<StepTimingRecord>();
+    public DbSet<RolloutWave> RolloutWaves => Set<RolloutWave>();
+    public DbSet<RolloutMember> RolloutMembers => Set<RolloutMember>();
+    public DbSet<RolloutApproval> RolloutApprovals => Set<RolloutApproval>();
+    public DbSet<RolloutGate> RolloutGates => Set<RolloutGate>();
+    public DbSet<AdmissionLease> AdmissionLeases => Set<AdmissionLease>();
+    public DbSet<FleetControl> FleetControl => Set<FleetControl>();
+    public DbSet<AuditEntry> Audit => Set<AuditEntry>();
     public DbSet<OutboxMessage> Outbox => Set<OutboxMessage>();
     public DbSet<InboxMessage> Inbox => Set<InboxMessage>();
 
@@ -40,6 +50,9 @@ public sealed partial class FleetDbContext(DbContextOptions<FleetDbContext> opti
         conventions.Properties<IgnoredEvent>().HaveConversion<string>();
         conventions.Properties<GuestState>().HaveConversion<string>();
         conventions.Properties<RolloutKind>().HaveConversion<string>();
+        conventions.Properties<RolloutState>().HaveConversion<string>();
+        conventions.Properties<MemberState>().HaveConversion<string>();
+        conventions.Properties<GateState>().HaveConversion<string>();
     }
 
     protected override void OnModelCreating(ModelBuilder model)

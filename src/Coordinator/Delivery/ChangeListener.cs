@@ -3,7 +3,7 @@ using Npgsql;
 namespace TwinKernel.Fleet.Coordinator.Delivery;
 
 /// <summary>
-/// Hears the notifications that triggers in the database send with every new command and every change of an upgrade,
+/// Hears the notifications that triggers in the database send with every new command and every change of an upgrade or a rollout,
 /// from this coordinator and from the others.
 /// </summary>
 public sealed partial class ChangeListener(
@@ -12,6 +12,7 @@ public sealed partial class ChangeListener(
 {
     public const string OutboxChannel = "twinfleet_outbox";
     public const string UpgradeChannel = "twinfleet_upgrade";
+    public const string RolloutChannel = "twinfleet_rollout";
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
@@ -53,12 +54,16 @@ public sealed partial class ChangeListener(
             {
                 signals.OutboxHasWork();
             }
-            else if (Guid.TryParse(heard.Payload, out Guid upgrade))
+            else if (Guid.TryParse(heard.Payload, out Guid id))
             {
-                signals.UpgradeChanged(upgrade);
+                signals.Changed(id);
+                if (heard.Channel == RolloutChannel)
+                {
+                    signals.RolloutsHaveWork();
+                }
             }
         };
-        await using (NpgsqlCommand listen = new($"listen {OutboxChannel}; listen {UpgradeChannel}", connection))
+        await using (NpgsqlCommand listen = new($"listen {OutboxChannel}; listen {UpgradeChannel}; listen {RolloutChannel}", connection))
         {
             await listen.ExecuteNonQueryAsync(cancellation);
         }

@@ -8,14 +8,19 @@ namespace TwinKernel.Fleet.Coordinator.Delivery;
 /// </summary>
 public sealed class ChangeSignals
 {
-    private readonly ConcurrentDictionary<Guid, Watched> _upgrades = new();
+    private readonly ConcurrentDictionary<Guid, Watched> _watched = new();
     private readonly SemaphoreSlim _outbox = new(0, 1);
+    private readonly SemaphoreSlim _rollouts = new(0, 1);
 
-    public void OutboxHasWork()
+    public void OutboxHasWork() => Wake(_outbox);
+
+    public void RolloutsHaveWork() => Wake(_rollouts);
+
+    private static void Wake(SemaphoreSlim waiter)
     {
         try
         {
-            _outbox.Release();
+            waiter.Release();
         }
         catch (SemaphoreFullException)
         {
@@ -27,9 +32,14 @@ public sealed class ChangeSignals
     public Task WaitForOutboxAsync(TimeSpan interval, CancellationToken cancellation) =>
         _outbox.WaitAsync(interval, cancellation);
 
-    public void UpgradeChanged(Guid upgrade)
+    /// <inheritdoc cref="WaitForOutboxAsync"/>
+    public Task WaitForRolloutsAsync(TimeSpan interval, CancellationToken cancellation) =>
+        _rollouts.WaitAsync(interval, cancellation);
+
+    /// <summary>An upgrade or a rollout has changed.</summary>
+    public void Changed(Guid id)
     {
-        if (_upgrades.TryGetValue(upgrade, out Watched? watched))
+        if (_watched.TryGetValue(id, out Watched? watched))
         {
             watched.Signal();
         }
@@ -39,21 +49,22 @@ public sealed class ChangeSignals
     public void EverythingMayHaveChanged()
     {
         OutboxHasWork();
-        foreach (Watched watched in _upgrades.Values)
+        RolloutsHaveWork();
+        foreach (Watched watched in _watched.Values)
         {
             watched.Signal();
         }
     }
 
     /// <summary>Begins to watch; changes from now on are not missed.</summary>
-    public Watch WatchUpgrade(Guid upgrade)
+    public Watch WatchFor(Guid id)
     {
         while (true)
         {
-            Watched watched = _upgrades.GetOrAdd(upgrade, static _ => new Watched());
+            Watched watched = _watched.GetOrAdd(id, static _ => new Watched());
             if (watched.TryJoin())
             {
-                return new Watch(this, upgrade, watched);
+                return new Watch(this, id, watched);
             }
         }
     }
@@ -62,14 +73,14 @@ public sealed class ChangeSignals
     public sealed class Watch : IDisposable
     {
         private readonly ChangeSignals _signals;
-        private readonly Guid _upgrade;
+        private readonly Guid _id;
         private readonly Watched _watched;
         private Task _next;
 
-        internal Watch(ChangeSignals signals, Guid upgrade, Watched watched)
+        internal Watch(ChangeSignals signals, Guid id, Watched watched)
         {
             _signals = signals;
-            _upgrade = upgrade;
+            _id = id;
             _watched = watched;
             _next = watched.Next;
         }
@@ -93,7 +104,7 @@ public sealed class ChangeSignals
         {
             if (_watched.LeaveWasLast())
             {
-                _signals._upgrades.TryRemove(new KeyValuePair<Guid, Watched>(_upgrade, _watched));
+                _signals._watched.TryRemove(new KeyValuePair<Guid, Watched>(_id, _watched));
             }
         }
     }

@@ -107,6 +107,16 @@ public sealed partial class UpgradeInbox(
             });
         }
 
+        if (decision is { Ignored: null, Next.State: UpgradeState.Completed })
+        {
+            // Its host says the same with its next heartbeat; a rollout that is undone at once must not miss it.
+            await db.Guests.Where(guest => guest.HostName == upgrade.HostName && guest.Name == upgrade.GuestName)
+                .ExecuteUpdateAsync(guest => guest.SetProperty(row => row.ImageDigest, upgrade.ImageDigest), cancellation);
+            // Only the first of them writes, so that those that end together do not wait for each other.
+            await db.Images.Where(image => image.Digest == upgrade.ImageDigest && image.ProvenAt == null)
+                .ExecuteUpdateAsync(image => image.SetProperty(row => row.ProvenAt, now), cancellation);
+        }
+
         return decision.Ignored is { } reason
             ? (InboxOutcome.Ignored, reason, null)
             : (InboxOutcome.Handled, null, decision.Next);

@@ -14,11 +14,17 @@ public sealed class GuestRecord
     public required string ImageDigest { get; set; }
     public required string ServiceAddress { get; set; }
 
+    /// <summary>The guest's own; <see cref="LabelColumn.Of"/> adds its host's.</summary>
+    public Dictionary<string, string> Labels { get; set; } = [];
+
     /// <summary>Grows by one with every upgrade of the guest, whatever the guest's row goes through besides.</summary>
     public long Epoch { get; set; }
 
     /// <summary>Since when the host no longer reports the guest; null while it does.</summary>
     public DateTimeOffset? GoneAt { get; set; }
+
+    /// <summary>Why no rollout takes the guest, until an operator releases it; null: rollouts may.</summary>
+    public string? Quarantine { get; set; }
 
     /// <summary>When the guest was seen as the following members say, on the host's wall clock; null when it never was, or has not run since.</summary>
     public DateTimeOffset? ObservedAt { get; set; }
@@ -62,6 +68,7 @@ public sealed class GuestRecord
         {
             table.ToTable("guests");
             table.HasKey(guest => new { guest.HostName, guest.Name });
+            table.Property(guest => guest.Labels).IsLabels();
             table.HasOne<HostRecord>().WithMany().HasForeignKey(guest => guest.HostName).OnDelete(DeleteBehavior.Restrict);
         }
     }

@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.Hosts;
 using TwinKernel.Fleet.Coordinator.Requests;
 using Wire = TwinKernel.Fleet.Contracts.Fleet;
 
@@ -26,14 +27,15 @@ public sealed class ListGuests(FleetTransaction database)
             .Select(guest => new
             {
                 Guest = guest,
+                Host = db.Hosts.Single(host => host.Name == guest.HostName),
                 Active = db.Upgrades
                     .Where(upgrade => upgrade.HostName == guest.HostName && upgrade.GuestName == guest.Name && upgrade.FinishedAt == null)
                     .Select(upgrade => (Guid?)upgrade.Id).FirstOrDefault(),
             }).ToListAsync(cancellation);
-        return new Wire.ListGuestsResponse { Guests = { rows.Select(row => ToResponse(row.Guest, row.Active)) } };
+        return new Wire.ListGuestsResponse { Guests = { rows.Select(row => ToResponse(row.Host, row.Guest, row.Active)) } };
     }
 
-    private static Wire.Guest ToResponse(GuestRecord guest, Guid? activeUpgrade) => new()
+    internal static Wire.Guest ToResponse(HostRecord host, GuestRecord guest, Guid? activeUpgrade) => new()
     {
         Name = guest.Name,
         Host = guest.HostName,
@@ -46,6 +48,8 @@ public sealed class ListGuests(FleetTransaction database)
         MemoryBytes = (ulong)guest.MemoryBytes,
         ActiveUpgrade = activeUpgrade?.ToString() ?? "",
         Address = guest.ServiceAddress,
+        Labels = { LabelColumn.Of(host, guest) },
+        Quarantine = guest.Quarantine ?? "",
     };
 
     private static string Word(GuestState state) => state switch

@@ -45,6 +45,9 @@ internal static partial class HeartbeatRules
             errors.Add($"Image digest '{image.Digest}' is not sha256: and 64 lower-case hex digits.");
         }
 
+        errors.AddRange(LabelForm.Errors(beat.Labels).Select(error => $"Host: {error}"));
+        errors.AddRange(beat.Guests.SelectMany(guest => LabelForm.Errors(guest.Labels).Select(error => $"Guest '{guest.Guest}': {error}")));
+
         if (errors.Count > 0)
         {
             throw new InvalidHeartbeatException(beat.Host, errors);

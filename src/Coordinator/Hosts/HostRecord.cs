@@ -17,6 +17,9 @@ public sealed class HostRecord
     public required string AgentVersion { get; set; }
     public required string Accelerator { get; set; }
 
+    /// <summary>As the host's configuration gives them.</summary>
+    public Dictionary<string, string> Labels { get; set; } = [];
+
     /// <summary>A heartbeat came within the last three intervals.</summary>
     public bool IsOnline(DateTimeOffset now) => now - LastSeen <= 3 * HeartbeatInterval;
 
@@ -26,6 +29,7 @@ public sealed class HostRecord
         {
             table.ToTable("hosts");
             table.HasKey(host => host.Name);
+            table.Property(host => host.Labels).IsLabels();
         }
     }
 }

@@ -13,6 +13,8 @@ internal static class HostServices
         builder.Services.AddSingleton<ListGuests>();
         builder.Services.AddSingleton<InspectGuest>();
         builder.Services.AddSingleton<ListImages>();
+        builder.Services.AddSingleton<JudgeImage>();
+        builder.Services.AddSingleton<QuarantineGuest>();
         return builder;
     }
 }

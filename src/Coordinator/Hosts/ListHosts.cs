@@ -32,6 +32,7 @@ public sealed class ListHosts(FleetTransaction database, TimeProvider time)
                     AgentVersion = row.Host.AgentVersion,
                     Accelerator = row.Host.Accelerator,
                     Guests = (uint)row.Guests,
+                    Labels = { row.Host.Labels },
                 }),
             },
         };

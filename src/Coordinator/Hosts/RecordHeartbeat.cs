@@ -1,3 +1,4 @@
+using System.Text.Json;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using TwinKernel.Fleet.Contracts.Messages;
@@ -44,15 +45,18 @@ public sealed partial class RecordHeartbeat(
         DateTimeOffset now = time.GetUtcNow();
         DateTimeOffset startedAt = beat.StartedAt.ToUniversalTime();
 
+        string labels = JsonSerializer.Serialize(beat.Labels);
+
         // The row's lock orders heartbeats of one host; the condition keeps an older one out.
         int written = await db.Database.ExecuteSqlAsync(
             $"""
-             insert into hosts (name, incarnation, incarnation_started_at, sequence, heartbeat_interval, last_seen, agent_version, accelerator)
-             values ({beat.Host}, {beat.Incarnation}, {startedAt}, {beat.Sequence}, {beat.Interval}, {now}, {beat.AgentVersion}, {beat.Accelerator})
+             insert into hosts (name, incarnation, incarnation_started_at, sequence, heartbeat_interval, last_seen, agent_version, accelerator, labels)
+             values ({beat.Host}, {beat.Incarnation}, {startedAt}, {beat.Sequence}, {beat.Interval}, {now}, {beat.AgentVersion}, {beat.Accelerator}, {labels}::jsonb)
              on conflict (name) do update set
                incarnation = excluded.incarnation, incarnation_started_at = excluded.incarnation_started_at,
                sequence = excluded.sequence, heartbeat_interval = excluded.heartbeat_interval,
-               last_seen = excluded.last_seen, agent_version = excluded.agent_version, accelerator = excluded.accelerator
+               last_seen = excluded.last_seen, agent_version = excluded.agent_version, accelerator = excluded.accelerator,
+               labels = excluded.labels
              where (hosts.incarnation = excluded.incarnation and hosts.sequence < excluded.sequence)
                 or (hosts.incarnation <> excluded.incarnation and hosts.incarnation_started_at < excluded.incarnation_started_at)
              """, cancellation);
@@ -90,6 +94,7 @@ public sealed partial class RecordHeartbeat(
             guest.State = report.State;
             guest.ImageDigest = report.ImageDigest;
             guest.ServiceAddress = report.ServiceAddress;
+            guest.Labels = new Dictionary<string, string>(report.Labels);
             guest.GoneAt = null;
             guest.Observe(report.Observation);
         }

@@ -18,15 +18,21 @@ internal static partial class FindImage
     public static async Task<Found> OnHostAsync(
         FleetDbContext db, string host, string image, CancellationToken cancellation)
     {
-        Match digits = DigestStart().Match(image);
-        string prefix = digits.Success ? $"sha256:{digits.Groups["digits"].Value}" : image;
-        bool byDigest = digits.Success;
-        List<ImageRecord> fitting = await db.Images.AsNoTracking()
-            .Where(row => row.Name == image || (byDigest && row.Digest.StartsWith(prefix)))
-            .ToListAsync(cancellation);
+        List<ImageRecord> fitting = await InFleetAsync(db, image, cancellation);
         string[] held = await db.HostImages.Where(row => row.HostName == host)
             .Select(row => row.Digest).ToArrayAsync(cancellation);
         return new Found([.. fitting.Where(row => held.Contains(row.Digest))], fitting.Count > 0);
+    }
+
+    /// <summary>All images that fit, whoever holds them.</summary>
+    public static Task<List<ImageRecord>> InFleetAsync(FleetDbContext db, string image, CancellationToken cancellation)
+    {
+        Match digits = DigestStart().Match(image);
+        string prefix = digits.Success ? $"sha256:{digits.Groups["digits"].Value}" : image;
+        bool byDigest = digits.Success;
+        return db.Images.AsNoTracking()
+            .Where(row => row.Name == image || (byDigest && row.Digest.StartsWith(prefix)))
+            .OrderBy(row => row.Digest).ToListAsync(cancellation);
     }
 
     [GeneratedRegex(@"\A(sha256:)?(?<digits>[0-9a-f]{8,64})\z")]

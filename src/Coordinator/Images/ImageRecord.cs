@@ -4,7 +4,7 @@ using TwinKernel.Fleet.Coordinator.Hosts;
 
 namespace TwinKernel.Fleet.Coordinator.Images;
 
-/// <summary>An image, named by the digest of its manifest: what stands here never changes.</summary>
+/// <summary>An image, named by the digest of its manifest: what stands here never changes, but for what is known and said of it.</summary>
 public sealed class ImageRecord
 {
     /// <summary><c>sha256:</c> and 64 lower-case hex digits.</summary>
@@ -14,12 +14,21 @@ public sealed class ImageRecord
     public long Bytes { get; set; }
     public DateTimeOffset FirstSeen { get; set; }
 
+    /// <summary>When the first upgrade to it was completed; null: none was.</summary>
+    public DateTimeOffset? ProvenAt { get; set; }
+
+    /// <summary>Why nobody is brought to it; null: it may be used.</summary>
+    public string? Denied { get; set; }
+
+    public ImageState State => Denied is not null ? ImageState.Denied : ProvenAt is not null ? ImageState.Proven : ImageState.Verified;
+
     internal sealed class Map : IEntityTypeConfiguration<ImageRecord>
     {
         public void Configure(EntityTypeBuilder<ImageRecord> table)
         {
             table.ToTable("images");
             table.HasKey(image => image.Digest);
+            table.Ignore(image => image.State);
             table.HasIndex(image => image.Name);
         }
     }

@@ -21,15 +21,30 @@ public sealed class ListImages(FleetTransaction database)
         {
             Images =
             {
-                images.Select(image => new Wire.Image
-                {
-                    Digest = image.Digest,
-                    Name = image.Name,
-                    KernelRelease = image.KernelRelease,
-                    Bytes = (ulong)image.Bytes,
-                    Hosts = { holders[image.Digest] },
-                }),
+                images.Select(image => image.ToResponse(holders[image.Digest])),
             },
         };
     }
+}
+
+internal static class ImageResponse
+{
+    public static Wire.Image ToResponse(this ImageRecord image, IEnumerable<string> holders) => new()
+    {
+        Digest = image.Digest,
+        Name = image.Name,
+        KernelRelease = image.KernelRelease,
+        Bytes = (ulong)image.Bytes,
+        Hosts = { holders },
+        State = Word(image.State),
+        Reason = image.Denied ?? "",
+    };
+
+    private static string Word(ImageState state) => state switch
+    {
+        ImageState.Verified => "verified",
+        ImageState.Proven => "proven",
+        ImageState.Denied => "denied",
+        _ => "unknown",
+    };
 }

@@ -13,11 +13,17 @@ internal static class Refusal
     public static RpcException Invalid(IReadOnlyList<(string Field, string Message)> violations) =>
         With(StatusCode.InvalidArgument, string.Join(" ", violations.Select(one => $"{one.Field}: {one.Message}")), violations);
 
+    public static RpcException Invalid(IReadOnlyList<Violation> violations) =>
+        Invalid([.. violations.Select(one => (one.Field, one.Message))]);
+
     public static RpcException NotReady(IReadOnlyList<(string Field, string Message)> violations) =>
         With(StatusCode.FailedPrecondition, string.Join(" ", violations.Select(one => one.Message)), violations);
 
     public static RpcException UnknownHost(string host) =>
         NotFound($"Host '{host}' is not known. A host registers with its first heartbeat; see `twinfleet hosts list`.");
+
+    public static RpcException UnknownImage(string image) =>
+        NotFound($"Image '{image}' is not known; see `twinfleet images list`.");
 
     public static RpcException NotFound(string message) => new(new Status(StatusCode.NotFound, message));
 

@@ -53,7 +53,7 @@ public sealed partial class ReadUpgrades(
         Wire.GetUpgradeRequest request, IServerStreamWriter<Wire.Upgrade> answers, CancellationToken cancellation)
     {
         Guid id = await database.ReadAsync((db, stop) => FindAsync(db, request.Id, stop), cancellation);
-        using ChangeSignals.Watch watch = signals.WatchUpgrade(id);
+        using ChangeSignals.Watch watch = signals.WatchFor(id);
         uint? sent = null;
         while (true)
         {

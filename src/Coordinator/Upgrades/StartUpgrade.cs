@@ -2,6 +2,7 @@ using Grpc.Core;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Control;
 using TwinKernel.Fleet.Coordinator.Data;
 using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Hosts;
@@ -31,7 +32,7 @@ public sealed partial class StartUpgrade(
         }
         else
         {
-            Log.Started(logger, rollout.Id, upgrades.Count, rollout.HostName, rollout.ImageDigest);
+            Log.Started(logger, rollout.Id, upgrades.Count, request.Host, rollout.ImageDigest);
         }
 
         DateTimeOffset now = time.GetUtcNow();
@@ -114,9 +115,10 @@ public sealed partial class StartUpgrade(
         FindImage.Found images = await FindImage.OnHostAsync(db, host.Name, request.Image, cancellation);
         if (!images.KnownElsewhere)
         {
-            throw Refusal.NotFound($"Image '{request.Image}' is not known; see `twinfleet images list`.");
+            throw Refusal.UnknownImage(request.Image);
         }
 
+        FleetControl control = await FleetControl.LockAsync(db, cancellation);
         // Locked until the commit: heartbeats and other starts for the same guests wait.
         List<GuestRecord> guests = await db.Guests
             .FromSql($"select * from guests where host_name = {host.Name} and gone_at is null order by name for update")
@@ -128,7 +130,7 @@ public sealed partial class StartUpgrade(
         }
 
         await RefuseActiveAsync(db, host.Name, cancellation);
-        RefuseUnready(host, guests, images.OnHost, request.Image, now);
+        RefuseUnready(control, host, guests, images.OnHost, request.Image, now);
 
         ImageRecord image = images.OnHost[0];
         RolloutRecord rollout = new()
@@ -145,7 +147,7 @@ public sealed partial class StartUpgrade(
             CreatedAt = now,
         };
         db.Rollouts.Add(rollout);
-        List<UpgradeRecord> upgrades = [.. guests.Select(guest => Admit(db, rollout, image, guest, now))];
+        List<UpgradeRecord> upgrades = [.. guests.Select(guest => AdmitUpgrade.Begin(db, rollout, image, guest, options.Value, now))];
         return (rollout, upgrades, Repeated: false);
     }
 
@@ -173,34 +175,6 @@ public sealed partial class StartUpgrade(
         return (earlier, started, true);
     }
 
-    private UpgradeRecord Admit(
-        FleetDbContext db, RolloutRecord rollout, ImageRecord image, GuestRecord guest, DateTimeOffset now)
-    {
-        guest.Epoch++;
-        UpgradeRecord upgrade = new()
-        {
-            // Not version 7: people type the beginning of it, and the beginnings must differ.
-            Id = Guid.NewGuid(),
-            RolloutId = rollout.Id,
-            HostName = guest.HostName,
-            GuestName = guest.Name,
-            ImageDigest = image.Digest,
-            ImageName = image.Name,
-            Epoch = guest.Epoch,
-            State = UpgradeState.Admitted,
-            Strategy = rollout.Strategy,
-            RequireSignature = rollout.RequireSignature,
-            OnPanic = rollout.OnPanic,
-            CreatedAt = now,
-            ChangedAt = now,
-            KernelReleaseBefore = guest.KernelRelease,
-            BootIdBefore = guest.BootId,
-        };
-        db.Upgrades.Add(upgrade);
-        UpgradeJournal.Apply(db, upgrade, new UpgradeEvent.Started(), options.Value, now);
-        return upgrade;
-    }
-
     private static async Task RefuseActiveAsync(FleetDbContext db, string host, CancellationToken cancellation)
     {
         UpgradeRecord? active = await db.Upgrades.AsNoTracking()
@@ -211,10 +185,19 @@ public sealed partial class StartUpgrade(
             throw Refusal.AlreadyExists(
                 $"Guest {active.GuestName} of host {host} has an active upgrade ({active.Id}, in {active.State}); nothing was started. Watch it with `twinfleet upgrade show {active.Id}`.");
         }
+
+        var held = await db.RolloutMembers.AsNoTracking().Where(member => member.HostName == host && member.Held)
+            .Join(db.Rollouts, member => member.RolloutId, rollout => rollout.Id, (member, rollout) => new { member.GuestName, rollout.Name, rollout.State })
+            .OrderBy(member => member.GuestName).FirstOrDefaultAsync(cancellation);
+        if (held is not null)
+        {
+            throw Refusal.AlreadyExists(
+                $"Guest {held.GuestName} of host {host} belongs to rollout {held.Name} (in {held.State}); nothing was started. See `twinfleet rollout show {held.Name}`.");
+        }
     }
 
     private static void RefuseUnready(
-        HostRecord host, List<GuestRecord> guests, IReadOnlyList<ImageRecord> images, string wanted, DateTimeOffset now)
+        FleetControl control, HostRecord host, List<GuestRecord> guests, IReadOnlyList<ImageRecord> images, string wanted, DateTimeOffset now)
     {
         if (images.Count > 1)
         {
@@ -223,6 +206,11 @@ public sealed partial class StartUpgrade(
         }
 
         List<(string, string)> blockers = [];
+        if (control.StoppedAt is not null)
+        {
+            blockers.Add(("", $"Nothing begins: {control.Sentence}. `twinfleet stop-all --release` ends that."));
+        }
+
         if (!host.IsOnline(now))
         {
             blockers.Add(("host", $"Host {host.Name} is offline, last seen {host.LastSeen:u}; see that its agent runs."));
@@ -231,6 +219,11 @@ public sealed partial class StartUpgrade(
         if (images.Count == 0)
         {
             blockers.Add(("image", $"Host {host.Name} does not hold image '{wanted}'; put it into the host's image directory."));
+        }
+
+        if (images is [{ Denied: { } denied } image])
+        {
+            blockers.Add(("image", $"Image {image.Name} ({image.Digest}) is denied: {denied}."));
         }
 
         if (guests.Count == 0)

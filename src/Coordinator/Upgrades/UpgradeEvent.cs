@@ -15,6 +15,9 @@ public abstract record UpgradeEvent
     /// <summary>The time that the situation allowed is over: for an answer, or for waiting before the next attempt.</summary>
     public sealed record DeadlinePassed : UpgradeEvent;
 
+    /// <summary>An operator or a rule wants kernel A back, if that is still possible.</summary>
+    public sealed record Aborted(string Reason) : UpgradeEvent;
+
     /// <summary>A word of the host's agent about one step.</summary>
     public abstract record FromHost(string Host, long Epoch, UpgradeStep Step) : UpgradeEvent;
 
@@ -77,4 +80,10 @@ public enum IgnoredEvent
 
     /// <summary>The attempt has failed already; the next one is due.</summary>
     RetryPending = 9,
+
+    /// <summary>The commit has begun.</summary>
+    NoWayBack = 10,
+
+    /// <summary>Kernel A is getting everything back already.</summary>
+    AlreadyRollingBack = 11,
 }

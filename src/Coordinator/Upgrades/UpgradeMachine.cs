@@ -11,7 +11,7 @@ namespace TwinKernel.Fleet.Coordinator.Upgrades;
 ///               └ failed or silent → RolledBack ← RollingBack → Failed                  └→ CommitIncomplete or Failed
 /// </code>
 /// A kernel B that took over because A panicked leads from every step between to Commit.
-/// Preflight touches nothing, so its failure needs no roll-back. After Commit has begun there is no way back.
+/// Who aborts takes the ways of a failure. Preflight touches nothing, so its failure needs no roll-back. After Commit has begun there is no way back.
 /// The line above is a twin's; <see cref="UpgradePath"/> has the steps that kexec and reboot take of it.
 /// </summary>
 public static class UpgradeMachine
@@ -35,6 +35,7 @@ public static class UpgradeMachine
             },
             UpgradeEvent.Completed completed => Succeed(now, completed.Report, options),
             UpgradeEvent.Failed failed => Fail(now, failed.Failure, failed.Reason, failed.Report, options),
+            UpgradeEvent.Aborted aborted => Fail(now, UpgradeFailure.Aborted, aborted.Reason, StepReport.Nothing, options),
             UpgradeEvent.DeadlinePassed when now.Phase == StepPhase.BackingOff =>
                 Ask(now, now.State, now.Attempt + 1, options),
             UpgradeEvent.DeadlinePassed =>
@@ -58,6 +59,16 @@ public static class UpgradeMachine
         if (now.Step is not { } current)
         {
             return IgnoredEvent.NotStarted;
+        }
+
+        if (what is UpgradeEvent.Aborted)
+        {
+            return now.State switch
+            {
+                UpgradeState.Commit => IgnoredEvent.NoWayBack,
+                UpgradeState.RollingBack => IgnoredEvent.AlreadyRollingBack,
+                _ => null,
+            };
         }
 
         if (what is not UpgradeEvent.FromHost word)

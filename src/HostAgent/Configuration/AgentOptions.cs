@@ -42,6 +42,9 @@ public sealed class AgentOptions
     /// <summary>Silence of kernel B after which the parked kernel A goes on: 10 ms to 60 s, or zero for the guest agent's default.</summary>
     public TimeSpan CutOverPatience { get; set; } = TimeSpan.Zero;
 
+    /// <summary>Where this host is and what it is for, such as region, zone, rack, pool; rollouts select and limit by them. At most 64.</summary>
+    public IDictionary<string, string> Labels { get; } = new Dictionary<string, string>();
+
     /// <summary>The machines that shall run here.</summary>
     public IList<GuestOptions> Guests { get; } = [];
 }
@@ -69,6 +72,9 @@ public sealed class GuestOptions
 
     /// <summary>TCP ports on the host's loopback that lead to the guest's services: <c>HOSTPORT:GUESTPORT</c> each, 1 to 65535.</summary>
     public IList<string> Forwards { get; } = [];
+
+    /// <summary>Besides the host's; one of the same key hides the host's. At most 64.</summary>
+    public IDictionary<string, string> Labels { get; } = new Dictionary<string, string>();
 }
 
 /// <summary>Section <c>Broker</c>.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Options;
+using TwinKernel.Fleet.Contracts.Messages;
 
 namespace TwinKernel.Fleet.HostAgent.Configuration;
 
@@ -34,6 +35,7 @@ internal sealed partial class AgentOptionsValidation : IValidateOptions<AgentOpt
             Range("CutOverPatience", options.CutOverPatience, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(60));
         }
 
+        errors.AddRange(LabelForm.Errors(options.Labels.AsReadOnly()).Select(error => $"Host:Labels: {error}"));
         for (int i = 0; i < options.Guests.Count; i++)
         {
             GuestOptions guest = options.Guests[i];
@@ -46,6 +48,7 @@ internal sealed partial class AgentOptionsValidation : IValidateOptions<AgentOpt
             {
                 Check(forward.Split(':') is [var from, var to] && IsPort(from) && IsPort(to), $"Host:Guests:{i}:Forwards has '{forward}'; it must be HOSTPORT:GUESTPORT, 1 to 65535 each.");
             }
+            errors.AddRange(LabelForm.Errors(guest.Labels.AsReadOnly()).Select(error => $"Host:Guests:{i}:Labels: {error}"));
         }
 
         foreach (IGrouping<string, GuestOptions> same in options.Guests.GroupBy(g => g.Name).Where(g => g.Count() > 1))

@@ -34,6 +34,7 @@ internal sealed class GuestHealth(HostMachines machines, TimeProvider time) : Ba
             State = state,
             ImageDigest = machine.ServingImageDigest,
             ServiceAddress = endpoint?.Service.ToString() ?? "",
+            Labels = machine.Labels,
             Observation = same ? health.Observation : null,
         };
     }

@@ -59,6 +59,7 @@ internal sealed partial class HeartbeatPublisher(
                 Interval = options.Value.HeartbeatInterval,
                 AgentVersion = Version,
                 Accelerator = chosen.Accelerator == Accelerator.Kvm ? "kvm" : "tcg",
+                Labels = options.Value.Labels.AsReadOnly(),
                 Guests = [.. machines.All.Select(health.Report)],
                 Images = [.. images.List().DistinctBy(i => i.Digest).Select(i => i.ToReport())],
             };

@@ -37,6 +37,8 @@ internal sealed partial class GuestMachine : IGuestMachine
 
     public string Name => _options.Name;
 
+    public IReadOnlyDictionary<string, string> Labels => _options.Labels.AsReadOnly();
+
     public Task Settled => _settled.Task;
 
     public IReadOnlyList<string> ConsoleLogs => _files.ConsoleLogs;

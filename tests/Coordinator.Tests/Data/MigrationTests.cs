@@ -2,6 +2,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.Images;
 using TwinKernel.Fleet.Coordinator.Tests.Harness;
 using TwinKernel.Fleet.Migrations;
 
@@ -27,6 +28,41 @@ public sealed class MigrationTests(ServersFixture servers)
         output.ShouldContain($"Applying {FleetSchema.Required}");
         (await RunAsync(database)).Output.ShouldBe($"Up to date: {FleetSchema.Required}{Environment.NewLine}");
         (await RunAsync(database, "--list")).Output.ShouldNotContain("pending");
+    }
+
+    [Fact]
+    public async Task From_the_schema_before_rollouts_what_is_in_it_stays_and_an_image_that_was_reached_is_proven()
+    {
+        string database = await servers.CreateDatabaseAsync();
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(database);
+        await using FleetDbContext db = FleetDbContextFactory.Create(source);
+        await db.Database.MigrateAsync("20261121081500_PanicPolicy");
+        await using (NpgsqlCommand rows = source.CreateCommand(
+            """
+            insert into hosts values ('h1', gen_random_uuid(), now(), 1, '5 s', now(), '1.0', 'tcg');
+            insert into images values ('sha256:aa', 'a', '6.1', 1, now()), ('sha256:bb', 'b', '6.12', 1, now());
+            insert into guests (host_name, name, state, image_digest, service_address, epoch, has_parent, cpus_online, cpus_present,
+              memory_bytes, machine_memory_bytes, machine_memory_owned_bytes)
+            values ('h1', 'web', 'Running', 'sha256:bb', '', 2, false, 2, 2, 1, 1, 1);
+            insert into rollouts (id, kind, request_id, host_name, image_digest, requested_image, created_at)
+            values ('00000000-0000-0000-0000-000000000001', 'Canary', gen_random_uuid(), 'h1', 'sha256:bb', 'b', now());
+            insert into upgrades (id, rollout_id, host_name, guest_name, image_digest, image_name, epoch, state, phase, attempt,
+              created_at, changed_at, finished_at, failure)
+            values (gen_random_uuid(), '00000000-0000-0000-0000-000000000001', 'h1', 'web', 'sha256:bb', 'b', 1, 'Completed', 'None', 0,
+              '2026-11-20', '2026-11-20', '2026-11-20', 'None');
+            """))
+        {
+            await rows.ExecuteNonQueryAsync();
+        }
+
+        (await RunAsync(database)).Code.ShouldBe(MigrateCommand.Done);
+        Dictionary<string, ImageState> images = await db.Images.ToDictionaryAsync(image => image.Name, image => image.State);
+        (images["a"], images["b"]).ShouldBe((ImageState.Verified, ImageState.Proven));
+        (await db.Hosts.SingleAsync()).Labels.ShouldBeEmpty();
+        (await db.Guests.SingleAsync()).Epoch.ShouldBe(2);
+        (await db.Upgrades.SingleAsync()).State.ShouldBe(Coordinator.Upgrades.UpgradeState.Completed);
+        (await db.Rollouts.SingleAsync()).HostName.ShouldBe("h1");
+        (await db.FleetControl.SingleAsync()).StoppedAt.ShouldBeNull();
     }
 
     [Fact]

@@ -56,7 +56,7 @@ internal sealed class FleetUnderTest : IAsyncDisposable
         "--Logging:LogLevel:Default=Error", "--Logging:LogLevel:Microsoft.EntityFrameworkCore=None",
         "--Logging:LogLevel:Microsoft.Hosting.Lifetime=None", "--Logging:LogLevel:MassTransit=None", "--Logging:LogLevel:TwinKernel=Critical",
         "--Logging:LogLevel:Quartz=None", "--Logging:LogLevel:Npgsql=None",
-        "--Delivery:CatchUp=00:00:00", "--Delivery:ReconcileInterval=00:00:00.1",
+        "--Delivery:CatchUp=00:00:00", "--Delivery:ReconcileInterval=00:00:00.1", "--Rollouts:Interval=00:00:00.1",
         "--Upgrades:Grace=00:00:00.2", "--Upgrades:Backoff=00:00:00.2", "--Upgrades:BackoffLimit=00:00:00.5",
         .. more,
     ];
@@ -145,6 +145,25 @@ internal sealed class CoordinatorUnderTest : IAsyncDisposable
 
         return seen;
     }
+
+    /// <param name="definition">JSON without the name and the image.</param>
+    public async Task<Wire.Rollout> CreateRolloutAsync(string name, string definition, bool start = true) =>
+        await Client.CreateRolloutAsync(new Wire.CreateRolloutRequest
+        {
+            Definition = $$"""{"name": "{{name}}", "image": "debian-6.12", {{definition}}}""",
+            RequestId = Guid.NewGuid().ToString(),
+            Start = start,
+            Actor = "ann",
+        });
+
+    public async Task<Wire.Rollout> ControlAsync(string rollout, string act, string reason = "") =>
+        await Client.ControlRolloutAsync(new Wire.ControlRolloutRequest { Rollout = rollout, Act = act, Actor = "bob", Reason = reason });
+
+    public async Task<Wire.Rollout> GetRolloutAsync(string rollout) => await Client.GetRolloutAsync(new Wire.GetRolloutRequest { Rollout = rollout });
+
+    /// <summary>Waits until the rollout is in a state.</summary>
+    public Task<Wire.Rollout> UntilAsync(string rollout, string state, TimeSpan? within = null) =>
+        Eventually.Get(() => GetRolloutAsync(rollout), seen => seen.State == state, $"rollout {rollout} is {state}", within);
 
     public async ValueTask DisposeAsync()
     {

@@ -31,6 +31,22 @@ public sealed class HeartbeatTests(ServersFixture servers)
     }
 
     [Fact]
+    public async Task A_guest_has_its_hosts_labels_but_where_its_own_hide_them()
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
+        TestHostAgent agent = await fleet.StartHostAsync("h1", "web");
+        HostHeartbeat beat = agent.Heartbeat() with { Labels = new Dictionary<string, string> { ["zone"] = "z1", ["pool"] = "a" } };
+        beat = beat with { Guests = [beat.Guests[0] with { Labels = new Dictionary<string, string> { ["pool"] = "b" } }] };
+        await coordinator.App.Services.GetRequiredService<RecordHeartbeat>().HandleAsync(beat, CancellationToken.None);
+
+        (await coordinator.Client.ListHostsAsync(new Wire.ListHostsRequest())).Hosts.Single().Labels
+            .ShouldBe([new("pool", "a"), new("zone", "z1")], ignoreOrder: true);
+        (await coordinator.Client.ListGuestsAsync(new Wire.ListGuestsRequest())).Guests.Single().Labels
+            .ShouldBe([new("zone", "z1"), new("pool", "b"), new("host", "h1"), new("guest", "web")], ignoreOrder: true);
+    }
+
+    [Fact]
     public async Task What_is_older_never_overwrites_what_is_newer()
     {
         await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
@@ -133,10 +149,14 @@ public sealed class HeartbeatTests(ServersFixture servers)
             {
                 Host = "H 1", Interval = TimeSpan.Zero, Guests = [good.Guests[0], good.Guests[0]],
                 Images = [good.Images[0] with { Digest = "sha256:12" }],
+                Labels = new Dictionary<string, string> { ["host"] = "h2", ["-zone"] = "z", ["rack"] = "r 1" },
             }, CancellationToken.None));
         refused.Message.ShouldContain("Host must be");
         refused.Message.ShouldContain("Interval");
         refused.Message.ShouldContain("more than once");
         refused.Message.ShouldContain("sha256:12");
+        refused.Message.ShouldContain("Label 'host' is one that every guest has by itself");
+        refused.Message.ShouldContain("Label '-zone' must be");
+        refused.Message.ShouldContain("Value 'r 1' must be");
     }
 }

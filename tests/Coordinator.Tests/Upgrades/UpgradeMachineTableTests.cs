@@ -90,6 +90,7 @@ public sealed class UpgradeMachineTableTests
     {
         yield return ("Started", new UpgradeEvent.Started());
         yield return ("DeadlinePassed", new UpgradeEvent.DeadlinePassed());
+        yield return ("Aborted", new UpgradeEvent.Aborted("no more"));
         foreach (UpgradeStep step in Enum.GetValues<UpgradeStep>())
         {
             foreach ((string host, long epoch) in new[] { (Host, Epoch), ("h2", Epoch), (Host, Epoch - 1), (Host, Epoch + 1) })
@@ -130,6 +131,8 @@ public sealed class UpgradeMachineTableTests
             => IgnoredEvent.AlreadyEnded,
         (_, UpgradeEvent.Started) => IgnoredEvent.AlreadyStarted,
         (UpgradeState.Admitted, _) => IgnoredEvent.NotStarted,
+        (UpgradeState.Commit, UpgradeEvent.Aborted) => IgnoredEvent.NoWayBack,
+        (UpgradeState.RollingBack, UpgradeEvent.Aborted) => IgnoredEvent.AlreadyRollingBack,
         (_, UpgradeEvent.FromHost { Host: not Host }) => IgnoredEvent.ForeignHost,
         (_, UpgradeEvent.FromHost { Epoch: not Epoch }) => IgnoredEvent.ForeignEpoch,
         (_, UpgradeEvent.FromHost word) when word.Step != UpgradeStep.RollBack && !Path(now.Strategy).Contains(word.Step) => IgnoredEvent.StepNotAsked,

@@ -1,0 +1,100 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.Delivery;
+using TwinKernel.Fleet.Coordinator.Upgrades;
+
+namespace TwinKernel.Fleet.Coordinator.Rollouts;
+
+/// <summary>
+/// Drives rollouts, in every coordinator: each one that is due is taken by one of them (SKIP LOCKED), and all that follows from
+/// a turn is one transaction. Nothing is in memory that is not in the tables; any other coordinator goes on.
+/// </summary>
+public sealed partial class RolloutDriver(
+    FleetTransaction transactions, ChangeSignals signals, IOptions<RolloutOptions> rollouts, IOptions<UpgradeOptions> upgrades,
+    TimeProvider time, ILogger<RolloutDriver> logger) : BackgroundService
+{
+    /// <summary>Ends that come close together are taken in one turn.</summary>
+    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(20);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        bool quiet = false;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                while (await transactions.RunAsync(TakeOneAsync, stoppingToken) is { } took)
+                {
+                    if (took.Before != took.After)
+                    {
+                        Log.Went(logger, took.Name, took.Before, took.After, took.Wave);
+                    }
+
+                    if (took.Begun > 0)
+                    {
+                        Log.Began(logger, took.Name, took.Wave, took.Begun);
+                    }
+                }
+
+                quiet = false;
+                await signals.WaitForRolloutsAsync(rollouts.Value.Interval, stoppingToken);
+                await Task.Delay(Gather, time, stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // The rollouts are still in the table and the driver must live.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                if (!quiet)
+                {
+                    Log.Stopped(logger, e.GetBaseException().Message, e);
+                }
+
+                quiet = true;
+                await Task.Delay(rollouts.Value.Interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private sealed record Took(string Name, RolloutState Before, RolloutState After, int Wave, int Begun);
+
+    private async Task<Took?> TakeOneAsync(FleetDbContext db, CancellationToken cancellation)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        List<RolloutRecord> due = await db.Rollouts.FromSql(
+            $"""
+             select *, xmin from rollouts
+             where look_at is not null and (look_at <= {now} or exists (
+               select 1 from rollout_members member join upgrades upgrade on upgrade.id = member.upgrade_id
+               where member.rollout_id = rollouts.id and member.state in ('Running', 'Undoing') and upgrade.finished_at is not null))
+             order by look_at
+             limit 1
+             for update skip locked
+             """).ToListAsync(cancellation);
+        if (due is not [RolloutRecord rollout])
+        {
+            return null;
+        }
+
+        RolloutState before = rollout.State!.Value;
+        RolloutTurn turn = await RolloutTurn.OpenAsync(db, rollout, upgrades.Value, now, cancellation);
+        int begun = await new RolloutProgress(turn, rollouts.Value).RunAsync(cancellation);
+        return new Took(rollout.Name!, before, rollout.State.Value, rollout.Wave, begun);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1001, LogLevel.Information, "Rollout {Rollout}: {Before} -> {After}, wave {Wave}")]
+        public static partial void Went(ILogger logger, string rollout, RolloutState before, RolloutState after, int wave);
+
+        [LoggerMessage(1002, LogLevel.Information, "Rollout {Rollout}: wave {Wave}, {Count} upgrades begun")]
+        public static partial void Began(ILogger logger, string rollout, int wave, int count);
+
+        [LoggerMessage(1003, LogLevel.Error, "Rollouts cannot be driven ({Reason}); again every interval")]
+        public static partial void Stopped(ILogger logger, string reason, Exception exception);
+    }
+}
