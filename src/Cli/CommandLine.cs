@@ -46,8 +46,8 @@ internal static class CommandLine
         {
             new Command("hosts", "Machines that run guests") { HostsList.Create(verb) },
             new Command("guests", "Virtual machines whose kernels are upgraded") { GuestsList.Create(verb) },
-            new Command("guest", "One guest") { GuestInspect.Create(verb) },
-            new Command("images", "Kernels that guests can be brought to") { ImagesList.Create(verb) },
+            new Command("guest", "One guest") { GuestInspect.Create(verb), FleetControl.CreateQuarantine(verb) },
+            new Command("images", "Kernels that guests can be brought to") { ImagesList.Create(verb), ImageJudge.CreateDeny(verb), ImageJudge.CreateAllow(verb) },
             new Command("upgrade", "Upgrades of guests")
             {
                 UpgradeStart.Create(verb),
@@ -56,6 +56,9 @@ internal static class CommandLine
                 UpgradeWatch.Create(verb),
             },
             ProbeService.Create(verb, common),
+            Rollouts(verb),
+            FleetControl.CreateStopAll(verb),
+            new Command("fleet", "The fleet as a whole") { FleetControl.CreateStatus(verb), FleetControl.CreatePolicy(verb) },
         };
         root.Options.Add(common.Coordinator);
         root.Options.Add(common.Json);
@@ -63,6 +66,27 @@ internal static class CommandLine
         var help = root.Options.OfType<HelpOption>().Single();
         help.Action = new HelpWithExitCodes((HelpAction)help.Action!);
         return root;
+    }
+
+    private static Command Rollouts(VerbFactory verb)
+    {
+        var rollouts = new Command("rollout", "One image brought to many guests, in waves")
+        {
+            RolloutPlanning.CreatePlan(verb),
+            RolloutPlanning.CreateCreate(verb),
+            RolloutShow.CreateList(verb),
+            RolloutShow.Create(verb),
+            RolloutShow.CreateWhy(verb),
+            RolloutWatch.Create(verb),
+            RolloutControl.CreateApprove(verb),
+            RolloutShow.CreateAudit(verb),
+        };
+        foreach (var act in RolloutControl.Create(verb))
+        {
+            rollouts.Subcommands.Add(act);
+        }
+
+        return rollouts;
     }
 
     private static IEnumerable<string> CommandPath(ParseResult parsed)

@@ -17,10 +17,10 @@ internal static class ExitCode
     public static readonly IReadOnlyList<(int Code, string Meaning)> Table =
     [
         (Done, "Done; with --watch: every upgrade succeeded"),
-        (UpgradeFailed, "A watched upgrade failed or was rolled back"),
+        (UpgradeFailed, "A watched upgrade failed or was rolled back, or a watched rollout was not wholly successful"),
         (Usage, "The command line is wrong, or the coordinator found a value of it wrong"),
         (Unreachable, "The coordinator cannot be reached, or nothing that a probe asked was answered"),
-        (NotFound, "No such host, guest, image or upgrade"),
+        (NotFound, "No such host, guest, image, upgrade or rollout"),
         (Refused, "The coordinator refused, for instance because an upgrade is under way"),
         (Interrupted, "Interrupted; what was started goes on"),
         (CoordinatorFailed, "The coordinator met an error of its own"),

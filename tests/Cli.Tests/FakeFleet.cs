@@ -83,6 +83,12 @@ internal sealed class FakeFleet : IAsyncDisposable
 
         public Upgrade? Current { get; set; }
 
+        public Rollout Rollout { get; set; } = new();
+
+        public RolloutPlan Plan { get; set; } = new();
+
+        public FleetStatus Status { get; set; } = new();
+
         /// <summary>One entry for each time that an upgrade is watched, by its id.</summary>
         public ConcurrentDictionary<string, ConcurrentQueue<Watch>> Watches { get; } = [];
 
@@ -121,6 +127,29 @@ internal sealed class FakeFleet : IAsyncDisposable
         public override Task<StartUpgradeResponse> StartUpgrade(StartUpgradeRequest request, ServerCallContext context) => AnswerAsync(request, script.Started, context);
 
         public override Task<Upgrade> GetUpgrade(GetUpgradeRequest request, ServerCallContext context) => AnswerAsync(request, script.Current!, context);
+
+        public override Task<Image> DenyImage(JudgeImageRequest request, ServerCallContext context) => AnswerAsync(request, script.Images.Images[0], context);
+
+        public override Task<RolloutPlan> PlanRollout(PlanRolloutRequest request, ServerCallContext context) => AnswerAsync(request, script.Plan, context);
+
+        public override Task<Rollout> CreateRollout(CreateRolloutRequest request, ServerCallContext context) => AnswerAsync(request, script.Rollout, context);
+
+        public override Task<Rollout> ApproveRollout(ApproveRolloutRequest request, ServerCallContext context) => AnswerAsync(request, script.Rollout, context);
+
+        public override Task<Rollout> ControlRollout(ControlRolloutRequest request, ServerCallContext context) => AnswerAsync(request, script.Rollout, context);
+
+        public override Task<Rollout> GetRollout(GetRolloutRequest request, ServerCallContext context) => AnswerAsync(request, script.Rollout, context);
+
+        public override Task<FleetStatus> StopFleet(StopFleetRequest request, ServerCallContext context) => AnswerAsync(request, script.Status, context);
+
+        public override async Task WatchRollout(GetRolloutRequest request, IServerStreamWriter<Rollout> responseStream, ServerCallContext context)
+        {
+            script.Requests.Enqueue(request);
+            await responseStream.WriteAsync(script.Rollout);
+            Rollout ended = script.Rollout.Clone();
+            (ended.Ended, ended.Succeeded, ended.State) = (true, true, "Completed");
+            await responseStream.WriteAsync(ended);
+        }
 
         public override async Task WatchUpgrade(GetUpgradeRequest request, IServerStreamWriter<Upgrade> responseStream, ServerCallContext context)
         {

@@ -15,17 +15,17 @@ public sealed class ListTests : IAsyncLifetime
         {
             Hosts =
             {
-                new Host { Name = "host-1", Online = true, Guests = 2, Accelerator = "tcg", AgentVersion = "0.1.0", LastSeen = Timestamp.FromDateTimeOffset(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero)) },
+                new Host { Name = "host-1", Online = true, Guests = 2, Accelerator = "tcg", Labels = { ["zone"] = "z1", ["rack"] = "r1" }, AgentVersion = "0.1.0", LastSeen = Timestamp.FromDateTimeOffset(new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.Zero)) },
                 new Host { Name = "[red]host-2", Accelerator = "kvm" },
             },
         };
         fleet.Answers.Guests = new ListGuestsResponse
         {
-            Guests = { new Guest { Name = "vm-1", Host = "host-1", State = "running", KernelRelease = "6.1.0-56-cloud-amd64", BootId = Some.BootA, CpusOnline = 4, CpusPresent = 4, MemoryBytes = 1 << 30, Image = "sha256:0123456789abcdef0123456789abcdef", Address = "127.0.0.1:7777" } },
+            Guests = { new Guest { Name = "vm-1", Host = "host-1", State = "running", KernelRelease = "6.1.0-56-cloud-amd64", BootId = Some.BootA, CpusOnline = 4, CpusPresent = 4, MemoryBytes = 1 << 30, Image = "sha256:0123456789abcdef0123456789abcdef", Address = "127.0.0.1:7777", Labels = { ["zone"] = "z1", ["host"] = "host-1", ["guest"] = "vm-1" } } },
         };
         fleet.Answers.Images = new ListImagesResponse
         {
-            Images = { new Image { Name = "debian-6.12", Digest = "sha256:0123456789abcdef0123456789abcdef", KernelRelease = "6.12.117+deb12-cloud-amd64", Bytes = 31 << 20, Hosts = { "host-1", "host-2" } } },
+            Images = { new Image { Name = "debian-6.12", Digest = "sha256:0123456789abcdef0123456789abcdef", KernelRelease = "6.12.117+deb12-cloud-amd64", Bytes = 31 << 20, State = "proven", Hosts = { "host-1", "host-2" } } },
         };
         fleet.Answers.Upgrades = new ListUpgradesResponse { Upgrades = { Some.Completed(), Some.Running("Load") } };
     }
@@ -33,9 +33,9 @@ public sealed class ListTests : IAsyncLifetime
     public ValueTask DisposeAsync() => fleet.DisposeAsync();
 
     [Theory]
-    [InlineData("hosts list", "HOST STATE GUESTS ACCELERATOR AGENT LAST SEEN", "host-1 online 2 tcg 0.1.0 2026-05-01 12:00:00Z", "[red]host-2 offline 0 kvm")]
-    [InlineData("guests list", "GUEST HOST STATE KERNEL CPUS MEMORY BOOT ID IMAGE UPGRADE", "vm-1 host-1 running 6.1.0-56-cloud-amd64 4 of 4 1,024.0 MiB " + Some.BootA + " sha256:0123456789ab -")]
-    [InlineData("images list", "IMAGE KERNEL SIZE DIGEST HOSTS", "debian-6.12 6.12.117+deb12-cloud-amd64 31.0 MiB sha256:0123456789ab host-1, host-2")]
+    [InlineData("hosts list", "HOST STATE GUESTS ACCELERATOR AGENT LAST SEEN LABELS", "host-1 online 2 tcg 0.1.0 2026-05-01 12:00:00Z rack=r1,zone=z1", "[red]host-2 offline 0 kvm")]
+    [InlineData("guests list", "GUEST HOST STATE KERNEL CPUS MEMORY BOOT ID IMAGE UPGRADE LABELS", "vm-1 host-1 running 6.1.0-56-cloud-amd64 4 of 4 1,024.0 MiB " + Some.BootA + " sha256:0123456789ab - zone=z1")]
+    [InlineData("images list", "IMAGE STATE KERNEL SIZE DIGEST HOSTS", "debian-6.12 proven 6.12.117+deb12-cloud-amd64 31.0 MiB sha256:0123456789ab host-1, host-2")]
     [InlineData("upgrade list", "UPGRADE GUEST HOST IMAGE STATE CREATED TOOK OUTAGE", Some.Id + " vm-1 host-1 debian-6.12 Completed 2026-05-01 12:00:00Z 34.25 s 87.0 ms", Some.Id + " vm-1 host-1 debian-6.12 Load 2026-05-01 12:00:00Z - -")]
     public async Task A_pipe_gets_plain_columns(string command, params string[] expected)
     {

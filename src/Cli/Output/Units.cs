@@ -41,6 +41,9 @@ internal static class Units
     /// <summary>Enough of a digest to name the image again.</summary>
     public static string Digest(string digest) => digest.Length > 19 ? digest[..19] : digest;
 
+    public static string Labels(IEnumerable<KeyValuePair<string, string>> labels) =>
+        string.Join(',', labels.OrderBy(label => label.Key, StringComparer.Ordinal).Select(label => $"{label.Key}={label.Value}"));
+
     /// <summary>As the kernel lists numbers: 0-3,5.</summary>
     public static string Ranges(IEnumerable<uint> numbers)
     {

@@ -18,10 +18,10 @@ internal static class GuestsList
                 return ExitCode.Done;
             }
 
-            var listing = new Listing(run.Surroundings.OnTerminal, "GUEST", "HOST", "STATE", "KERNEL", "CPUS", "MEMORY", "BOOT ID", "IMAGE", "UPGRADE").AlignRight(5);
+            var listing = new Listing(run.Surroundings.OnTerminal, "GUEST", "HOST", "STATE", "KERNEL", "CPUS", "MEMORY", "BOOT ID", "IMAGE", "UPGRADE", "LABELS").AlignRight(5);
             foreach (var guest in answer.Guests)
             {
-                listing.Add(guest.Name, guest.Host, guest.State, guest.KernelRelease, $"{guest.CpusOnline} of {guest.CpusPresent}", Units.Bytes(guest.MemoryBytes), guest.BootId, Units.Digest(guest.Image), guest.ActiveUpgrade.Length == 0 ? "-" : guest.ActiveUpgrade);
+                listing.Add(guest.Name, guest.Host, guest.State, guest.KernelRelease, $"{guest.CpusOnline} of {guest.CpusPresent}", Units.Bytes(guest.MemoryBytes), guest.BootId, Units.Digest(guest.Image), guest.ActiveUpgrade.Length == 0 ? "-" : guest.ActiveUpgrade, Units.Labels(guest.Labels.Where(label => label.Key is not ("host" or "guest"))));
             }
 
             listing.Print(run.Surroundings, "No guests. Host agents start those of their configuration (Host:Guests).");

@@ -15,10 +15,10 @@ internal static class HostsList
             return ExitCode.Done;
         }
 
-        var listing = new Listing(run.Surroundings.OnTerminal, "HOST", "STATE", "GUESTS", "ACCELERATOR", "AGENT", "LAST SEEN").AlignRight(2);
+        var listing = new Listing(run.Surroundings.OnTerminal, "HOST", "STATE", "GUESTS", "ACCELERATOR", "AGENT", "LAST SEEN", "LABELS").AlignRight(2);
         foreach (var host in answer.Hosts)
         {
-            listing.Add(host.Name, host.Online ? "online" : "offline", Units.Count(host.Guests), host.Accelerator, host.AgentVersion, Units.Moment(host.LastSeen));
+            listing.Add(host.Name, host.Online ? "online" : "offline", Units.Count(host.Guests), host.Accelerator, host.AgentVersion, Units.Moment(host.LastSeen), Units.Labels(host.Labels));
         }
 
         listing.Print(run.Surroundings, "No host has registered. Start a host agent that uses the coordinator's broker.");

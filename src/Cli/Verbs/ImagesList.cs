@@ -15,10 +15,10 @@ internal static class ImagesList
             return ExitCode.Done;
         }
 
-        var listing = new Listing(run.Surroundings.OnTerminal, "IMAGE", "KERNEL", "SIZE", "DIGEST", "HOSTS").AlignRight(2);
+        var listing = new Listing(run.Surroundings.OnTerminal, "IMAGE", "STATE", "KERNEL", "SIZE", "DIGEST", "HOSTS").AlignRight(3);
         foreach (var image in answer.Images)
         {
-            listing.Add(image.Name, image.KernelRelease, Units.Bytes(image.Bytes), Units.Digest(image.Digest), string.Join(", ", image.Hosts));
+            listing.Add(image.Name, image.State, image.KernelRelease, Units.Bytes(image.Bytes), Units.Digest(image.Digest), string.Join(", ", image.Hosts));
         }
 
         listing.Print(run.Surroundings, "No host holds an image. Build some, into the folder that Host:ImageDirectory names.");
