@@ -140,6 +140,7 @@ internal sealed class HostUnderTest : IAsyncDisposable
     {
         ["Broker__Uri"] = fleet.Servers.BrokerUri.ToString(),
         ["Host__Name"] = Name,
+        ["Host__Labels__zone"] = "test",
         ["Host__StateDirectory"] = Path.Combine(directory, "host"),
         ["Host__ImageDirectory"] = images,
         ["Host__Guests__0__Name"] = "guest-1",
