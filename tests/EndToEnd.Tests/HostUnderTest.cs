@@ -83,7 +83,12 @@ internal sealed class HostUnderTest : IAsyncDisposable
     {
         StartUpgradeRequest request = new()
         {
-            Host = Name, Image = image, RequestId = $"{Guid.NewGuid()}", Strategy = strategy, RequireSignature = requireSignature, OnPanic = onPanic,
+            Host = Name,
+            Image = image,
+            RequestId = $"{Guid.NewGuid()}",
+            Strategy = strategy,
+            RequireSignature = requireSignature,
+            OnPanic = onPanic,
         };
         return (await fleet.Client.StartUpgradeAsync(request)).Upgrades.Single();
     }

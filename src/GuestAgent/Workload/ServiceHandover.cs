@@ -53,7 +53,10 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
         {
             Ask(context, instance, new LinkMessage
             {
-                Sequence = 0, Kind = LinkMessage.WarmServices, Services = [.. services.Where(service => service.IsReplicated).Select(service => service.Name)], Source = $"{network.Configuration?.Address}",
+                Sequence = 0,
+                Kind = LinkMessage.WarmServices,
+                Services = [.. services.Where(service => service.IsReplicated).Select(service => service.Name)],
+                Source = $"{network.Configuration?.Address}",
             });
             AwaitReady(context, instance, patience);
         });

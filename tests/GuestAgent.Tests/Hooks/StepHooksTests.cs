@@ -90,7 +90,15 @@ public sealed class StepHooksTests : IDisposable
         Hook("10-judge", $"echo \"$1 $2 $TWINKERNEL_ROLE $TWINKERNEL_FROM_RELEASE>$TWINKERNEL_TO_RELEASE $TWINKERNEL_IMAGE\" > {Diary}; echo I do not like it; exit 1");
         HandoverOrder order = new()
         {
-            UpgradeId = "u9", Epoch = 3, Token = "secret", Mac = FakeGuest.Mac, Network = "10.0.2.15/24,10.0.2.2", Functions = [], SlotBytes = 1, FromRelease = "5.10.0-a", Image = "sha256:1",
+            UpgradeId = "u9",
+            Epoch = 3,
+            Token = "secret",
+            Mac = FakeGuest.Mac,
+            Network = "10.0.2.15/24,10.0.2.2",
+            Functions = [],
+            SlotBytes = 1,
+            FromRelease = "5.10.0-a",
+            Image = "sha256:1",
         };
         _scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = order }).Kind.ShouldBe(LinkMessage.Done);
 
