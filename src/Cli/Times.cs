@@ -6,7 +6,7 @@ namespace TwinKernel.Fleet.Cli;
 internal static class Times
 {
     /// <summary>What is taken, for people.</summary>
-    public const string Form = "a time above zero and of at most 168h, such as 90s, 5m, 1h or 20ms";
+    public const string Form = "a time above zero and of at most 168h, such as 20ms, 90s, 5m or 1h";
 
     /// <summary>A number and a unit: ms, s, m or h; without one, seconds.</summary>
     public static bool TryParse(string text, out TimeSpan time)

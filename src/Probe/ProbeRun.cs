@@ -39,7 +39,7 @@ public sealed class ProbeRun(ProbeSettings settings)
     public void Stop() => _stopped = true;
 
     /// <summary>Runs to the end of the duration or until it is stopped.</summary>
-    /// <param name="eachSecond">Told of each second, on the thread that measures: it must not wait for anything.</param>
+    /// <param name="eachSecond">Told of each second, on a thread that does not measure.</param>
     /// <exception cref="ArgumentException">The settings are wrong; the message holds every reason.</exception>
     /// <exception cref="ProbeException">The service's host has no address.</exception>
     public async Task<ProbeReport> RunAsync(Action<ProbeSecond>? eachSecond = null)
@@ -54,7 +54,10 @@ public sealed class ProbeRun(ProbeSettings settings)
         RequestRecord? record = settings.Record is null ? null : new RequestRecord(settings.Record, number => number * Nanoseconds(settings.Interval));
         var measurement = new Measurement(Nanoseconds(settings.Interval), Nanoseconds(settings.Timeout), Nanoseconds(settings.GapThreshold), record is null ? null : record.Add);
         record?.Begin();
-        long reconnects = await OnOwnThread(() => Run(measurement, service, writes, eachSecond)).ConfigureAwait(false);
+        using var seconds = new BlockingCollection<ProbeSecond>();
+        Task<bool> told = OnOwnThread(() => Tell(seconds, eachSecond));
+        long reconnects = await OnOwnThread(() => Run(measurement, service, writes, seconds)).ConfigureAwait(false);
+        await told.ConfigureAwait(false);
         if (record is not null)
         {
             await record.EndAsync().ConfigureAwait(false);
@@ -64,7 +67,7 @@ public sealed class ProbeRun(ProbeSettings settings)
         return measurement.ToReport(settings, reconnects, written);
     }
 
-    private long Run(Measurement measurement, IPEndPoint service, WriteLog? writes, Action<ProbeSecond>? eachSecond)
+    private long Run(Measurement measurement, IPEndPoint service, WriteLog? writes, BlockingCollection<ProbeSecond> seconds)
     {
         GCLatencyMode before = GCSettings.LatencyMode;
         GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
@@ -77,13 +80,28 @@ public sealed class ProbeRun(ProbeSettings settings)
             WarmUpWith(exchange, descriptors);
             _clock.Restart();
             _begun = true;
-            Measure(measurement, exchange, descriptors, eachSecond);
+            Measure(measurement, exchange, descriptors, seconds);
             return exchange.Remade;
         }
         finally
         {
+            seconds.CompleteAdding();
             GCSettings.LatencyMode = before;
         }
+    }
+
+    /// <summary>
+    /// A thread waits for this from the start: to wake the pool may be to start a thread of it, and on a busy core the thread that
+    /// measures would wait for that one to run.
+    /// </summary>
+    private static bool Tell(BlockingCollection<ProbeSecond> seconds, Action<ProbeSecond>? eachSecond)
+    {
+        foreach (ProbeSecond second in seconds.GetConsumingEnumerable())
+        {
+            eachSecond?.Invoke(second);
+        }
+
+        return true;
     }
 
     /// <summary>What is compiled at its first use is compiled before it counts.</summary>
@@ -116,7 +134,7 @@ public sealed class ProbeRun(ProbeSettings settings)
         }
     }
 
-    private void Measure(Measurement measurement, IExchange exchange, PollSet descriptors, Action<ProbeSecond>? eachSecond)
+    private void Measure(Measurement measurement, IExchange exchange, PollSet descriptors, BlockingCollection<ProbeSecond> seconds)
     {
         long interval = Nanoseconds(settings.Interval);
         long end = settings.Duration is { } duration ? Nanoseconds(duration) : long.MaxValue;
@@ -145,7 +163,7 @@ public sealed class ProbeRun(ProbeSettings settings)
             Turn(exchange, descriptors, Math.Min(until - _clock.Now, LongestWait));
             if (now >= nextSecond)
             {
-                eachSecond?.Invoke(measurement.TakeSecond(now));
+                seconds.Add(measurement.TakeSecond(now));
                 nextSecond = ((now / Second) + 1) * Second;
             }
         }

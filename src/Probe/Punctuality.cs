@@ -9,6 +9,9 @@ namespace TwinKernel.Fleet.Probe;
 public static class Punctuality
 {
     private const int FirstInFirstOut = 1;
+
+    /// <summary>Threads that it starts, and the pool's are among them, do not inherit this.</summary>
+    private const int ResetOnFork = 0x4000_0000;
     private const int LowestRealTime = 1;
     private const int SetTimerSlack = 29;
 
@@ -19,7 +22,7 @@ public static class Punctuality
     public static void OfThisThread()
     {
         int priority = LowestRealTime;
-        if (SetScheduler(0, FirstInFirstOut, in priority) != 0)
+        if (SetScheduler(0, FirstInFirstOut | ResetOnFork, in priority) != 0)
         {
             _ = SetPriority(0, 0, -10);
         }

@@ -31,8 +31,7 @@ internal static class ProbeService
             var upgrade = run.Arguments.GetValue(options.Upgrade) is { } watched
                 ? await UpgradePhases.FollowAsync(run, watched, probe, run.Arguments.GetValue(options.After) ?? DefaultAfter, ending.Token)
                 : Task.CompletedTask;
-            var display = new ProbeDisplay(run.Surroundings, run.Json);
-            var report = await display.ShowAsync(settings, seconds => probe.RunAsync(seconds));
+            var report = await probe.RunAsync(run.Json ? null : new ProbeDisplay(run.Surroundings, settings).Show);
             await ending.CancelAsync();
             await upgrade;
             if (run.Json)

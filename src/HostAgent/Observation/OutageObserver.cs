@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using TwinKernel.Fleet.Probe;
 
 namespace TwinKernel.Fleet.HostAgent.Observation;
 
@@ -88,8 +89,8 @@ internal sealed class OutageObserver : IDisposable
 
     private void Send()
     {
-        // Best effort: an emulated guest takes every core it can get, and a late probe reads as a longer gap.
-        _ = SetPriority(0, 0, -10);
+        // An emulated guest takes every core it can get, and a late probe reads as a longer gap.
+        Punctuality.OfThisThread();
         Span<byte> request = stackalloc byte[RequestBytes];
         BinaryPrimitives.WriteInt64BigEndian(request, _nonce);
         long slot = 0;
@@ -172,8 +173,4 @@ internal sealed class OutageObserver : IDisposable
     [DllImport("libc", EntryPoint = "clock_nanosleep")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int ClockNanosleep(int clock, int flags, in Timespec until, IntPtr remaining);
-
-    [DllImport("libc", EntryPoint = "setpriority")]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int SetPriority(int which, int who, int priority);
 }
