@@ -70,7 +70,7 @@ host_settings() {
 	export Host__Accelerator=${TWIN_ACCELERATOR:-auto}
 }
 
-fleet_host_agent() { # fleet_host_agent HOST GUEST IMAGE
+fleet_host_agent() { # fleet_host_agent HOST GUEST IMAGE [HOSTPORT:GUESTPORT]
 	(
 		# shellcheck disable=SC1091
 		. "$fleet/servers/servers.env"
@@ -78,6 +78,7 @@ fleet_host_agent() { # fleet_host_agent HOST GUEST IMAGE
 		export Broker__Uri=$TWIN_BROKER Host__HeartbeatInterval=00:00:01
 		export Host__Guests__0__Name=$2 Host__Guests__0__Image=$3
 		export Host__Guests__0__Cpus=2 Host__Guests__0__MemoryMiB=2048
+		[[ -z ${4:-} ]] || export Host__Guests__0__Forwards__0=$4
 		launch host-agent dotnet "$(program HostAgent TwinKernel.Fleet.HostAgent)"
 	)
 }
