@@ -88,7 +88,11 @@ public sealed partial class ControlRollout(
             {
                 turn.Db.RolloutApprovals.Add(new RolloutApproval
                 {
-                    RolloutId = turn.Rollout.Id, PlanHash = request.PlanHash, ApprovedBy = request.Actor, ApprovedAt = turn.Now, ExpiresAt = turn.Now + lasts,
+                    RolloutId = turn.Rollout.Id,
+                    PlanHash = request.PlanHash,
+                    ApprovedBy = request.Actor,
+                    ApprovedAt = turn.Now,
+                    ExpiresAt = turn.Now + lasts,
                 });
             }
 

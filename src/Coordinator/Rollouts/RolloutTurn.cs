@@ -164,7 +164,12 @@ internal sealed class RolloutTurn
         await Db.RolloutGates.Where(gate => gate.RolloutId == Rollout.Id && gate.Wave == Rollout.Wave).ExecuteDeleteAsync(cancellation);
         Db.RolloutGates.AddRange(Gates.Select(gate => new RolloutGate
         {
-            RolloutId = Rollout.Id, Wave = Rollout.Wave, Name = gate.Name, State = GateState.Ask, BegunAt = Now, AskAt = Now,
+            RolloutId = Rollout.Id,
+            Wave = Rollout.Wave,
+            Name = gate.Name,
+            State = GateState.Ask,
+            BegunAt = Now,
+            AskAt = Now,
         }));
         await Db.SaveChangesAsync(cancellation);
     }

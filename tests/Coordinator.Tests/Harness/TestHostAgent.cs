@@ -72,7 +72,10 @@ internal sealed class TestHostAgent : IAsyncDisposable
         await SayAsync(Accepted(command));
         await SayAsync(new StepProgressed
         {
-            UpgradeId = command.UpgradeId, Host = Host, Epoch = command.Epoch, Step = command.Step,
+            UpgradeId = command.UpgradeId,
+            Host = Host,
+            Epoch = command.Epoch,
+            Step = command.Step,
             Message = $"{command.Step} goes on",
         });
         await SayAsync(Completed(command));
@@ -94,8 +97,11 @@ internal sealed class TestHostAgent : IAsyncDisposable
         Signature = command.Step == UpgradeStep.Load ? "valid" : null,
         Outage = command.Step is < UpgradeStep.CutOver or UpgradeStep.RollBack ? null : new ObservedOutage
         {
-            LongestGap = TimeSpan.FromTicks(123_456_7), Sent = 5000, Answered = 4900,
-            Interval = TimeSpan.FromMilliseconds(1), Interrupted = false,
+            LongestGap = TimeSpan.FromTicks(123_456_7),
+            Sent = 5000,
+            Answered = 4900,
+            Interval = TimeSpan.FromMilliseconds(1),
+            Interrupted = false,
         },
     };
 

@@ -63,7 +63,10 @@ public sealed class HeartbeatTests(ServersFixture servers)
         // An agent that was started later wins with its first heartbeat, and its predecessor's last one is too late.
         HostHeartbeat restarted = third with
         {
-            Incarnation = Guid.NewGuid(), Sequence = 1, StartedAt = third.StartedAt.AddSeconds(1), AgentVersion = "restarted",
+            Incarnation = Guid.NewGuid(),
+            Sequence = 1,
+            StartedAt = third.StartedAt.AddSeconds(1),
+            AgentVersion = "restarted",
         };
         (await Take(restarted)).ShouldBeTrue();
         (await Take(third with { Sequence = 100 })).ShouldBeFalse();
@@ -147,7 +150,9 @@ public sealed class HeartbeatTests(ServersFixture servers)
         InvalidHeartbeatException refused = await Should.ThrowAsync<InvalidHeartbeatException>(() =>
             coordinator.App.Services.GetRequiredService<RecordHeartbeat>().HandleAsync(good with
             {
-                Host = "H 1", Interval = TimeSpan.Zero, Guests = [good.Guests[0], good.Guests[0]],
+                Host = "H 1",
+                Interval = TimeSpan.Zero,
+                Guests = [good.Guests[0], good.Guests[0]],
                 Images = [good.Images[0] with { Digest = "sha256:12" }],
                 Labels = new Dictionary<string, string> { ["host"] = "h2", ["-zone"] = "z", ["rack"] = "r 1" },
             }, CancellationToken.None));

@@ -41,8 +41,11 @@ public sealed class GateQuestionTests(ServersFixture servers)
 
         host.OnInspect = asked => new GuestInspected
         {
-            Host = "h1", Guest = asked.Guest, ObservedAt = DateTimeOffset.UnixEpoch,
-            Inspection = asked.Guest == "a" ? new Inspection().ToByteArray() : null, Problem = asked.Guest == "a" ? null : "does not answer",
+            Host = "h1",
+            Guest = asked.Guest,
+            ObservedAt = DateTimeOffset.UnixEpoch,
+            Inspection = asked.Guest == "a" ? new Inspection().ToByteArray() : null,
+            Problem = asked.Guest == "a" ? null : "does not answer",
         };
         GateSpec probe = http with { Kind = GateKind.GuestProbe, Target = "" };
         (await AskAsync(probe, "a")).ShouldBe(GateOutcome.Success);

@@ -12,8 +12,15 @@ public sealed class UpgradeMachineTableTests
 
     private static readonly GuestObservation Guest = new()
     {
-        ObservedAt = DateTimeOffset.UnixEpoch, KernelRelease = "6.12", BootId = "b", HasParent = true, CpusOnline = 1, CpusPresent = 2,
-        MemoryBytes = 1, MachineMemoryBytes = 2, MachineMemoryOwnedBytes = 1,
+        ObservedAt = DateTimeOffset.UnixEpoch,
+        KernelRelease = "6.12",
+        BootId = "b",
+        HasParent = true,
+        CpusOnline = 1,
+        CpusPresent = 2,
+        MemoryBytes = 1,
+        MachineMemoryBytes = 2,
+        MachineMemoryOwnedBytes = 1,
     };
 
     private static readonly UpgradeStrategy[] Strategies = Enum.GetValues<UpgradeStrategy>();
