@@ -30,7 +30,7 @@ attempt() {
 # keep_logs NAME: of the round that has ended, in a directory of their own
 keep_logs() {
 	mkdir -p "$fleet/logs/$1"
-	find "$fleet/logs" -maxdepth 1 -type f \( -name 'guest-*' -o -name host-agent.log -o -name upgrade.log -o -name mismatch.log \) \
+	find "$fleet/logs" -maxdepth 1 -type f \( -name 'guest-*' -o -name host-agent.log -o -name upgrade.log -o -name mismatch.log -o -name 'reads.*' -o -name 'writes.*' \) \
 		-exec mv -t "$fleet/logs/$1" {} +
 }
 

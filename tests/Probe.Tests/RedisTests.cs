@@ -55,7 +55,7 @@ public sealed class RedisTests : IDisposable
         seen.Report.Total.Errors.Keys.ShouldContain(Outcome.Refused);
         seen.Report.Total.LongestGap.ShouldBeGreaterThan(TimeSpan.FromMilliseconds(200));
         seen.Report.Writes.ShouldNotBeNull().Lost.ShouldBeGreaterThan(300);
-        seen.Report.Reconnects.ShouldBe(4);
+        seen.Report.Reconnects.ShouldBeGreaterThanOrEqualTo(4);
         seen.Rows.MaxBy(row => row.Number)!.Outcome.ShouldBe(Outcome.Answered);
     }
 

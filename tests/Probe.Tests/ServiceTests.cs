@@ -66,7 +66,7 @@ public sealed class ServiceTests : IDisposable
     public async Task Connections_that_the_service_closes_are_made_again()
     {
         Seen seen = await Runs.RunAsync(Runs.Settings($"tcp-echo://127.0.0.1:{server.Port}"), _ => server.CloseConnections());
-        seen.Report.Reconnects.ShouldBe(4);
+        seen.Report.Reconnects.ShouldBeGreaterThanOrEqualTo(4);
         seen.Report.Total.Answered.ShouldBeGreaterThan(900);
         seen.Rows.MaxBy(row => row.Number)!.Outcome.ShouldBe(Outcome.Answered);
     }

@@ -212,6 +212,8 @@ public sealed class UpgradePathTests : IAsyncLifetime
     [Fact]
     public async Task Kernel_B_that_falls_silent_does_not_stand_its_probation()
     {
+        // Its agent has as long for an answer, and is not to be the first that is late.
+        _bench.Options.ProbationSettling = TimeSpan.FromSeconds(30);
         _bench.Guest.SwitchToB();
         _bench.Guest.Before = (call, _) =>
         {

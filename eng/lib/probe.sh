@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+# Runs of twinfleet probe beside what a script does. For eng/demo and eng/bench-handover; fleet.sh is loaded.
+
+probes=()
+
+# probe NAME SERVICE OPTION...: from now until after the next upgrade of $guest. Output: logs/NAME.out; what it says while it runs: logs/NAME.log
+probe() {
+	local name=$1
+	shift
+	twinfleet probe "$@" --upgrade "$guest" > "$fleet/logs/$name.out" 2> "$fleet/logs/$name.log" &
+	probes+=($!)
+}
+
+# probes_await: until all have ended; 1 when one found something wrong
+probes_await() {
+	local pid code=0
+	for pid in "${probes[@]}"; do
+		wait "$pid" || code=1
+	done
+	probes=()
+	return "$code"
+}
+
+# probes_end: when a script ends before them
+probes_end() {
+	local pid
+	for pid in "${probes[@]}"; do
+		kill "$pid" 2> /dev/null || true
+	done
+	probes_await || true
+}
