@@ -30,6 +30,9 @@ internal sealed class FleetUnderTest : IAsyncDisposable
 
     public string ConnectionString => _database;
 
+    /// <summary>Its virtual host, with the login.</summary>
+    public Uri Broker => _broker;
+
     public static async Task<FleetUnderTest> StartAsync(PrivateServers servers)
     {
         // The test servers commit without waiting for their log to be written, and would lose the last commits when killed.
