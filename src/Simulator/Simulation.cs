@@ -64,7 +64,7 @@ internal sealed class Simulation
 
         await using SimulatedAgent agent = new(host, _scenario, _decisions, link, Tally, _time);
         agent.Resume();
-        await link.ListenAsync(host.Name, agent.TakeAsync, agent.Answer, CancellationToken.None).ConfigureAwait(false);
+        await link.ListenAsync(host.Name, agent.TakeAsync, agent.Answer, cancellationToken).ConfigureAwait(false);
         Interlocked.Increment(ref _running);
         agent.Beat(() => host.Silences.Any(silence => Elapsed >= _scenario.Scaled(silence.At) && Elapsed < _scenario.Scaled(silence.At + silence.Length)));
         await UntilAsync(until, cancellationToken).ConfigureAwait(false);

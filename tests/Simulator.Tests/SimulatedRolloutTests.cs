@@ -21,6 +21,9 @@ public sealed class SimulatedRolloutTests(ServersFixture servers)
 
     private const string Patient = """{"attempts": 6, "backoff": "0s", "thresholds": [{"percent": 100, "action": "pause"}]}""";
 
+    /// <summary>Ten times what it takes alone.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4);
+
     /// <summary>Between a coordinator's look at its clock and its transaction.</summary>
     private static readonly TimeSpan ClockReading = TimeSpan.FromMilliseconds(100);
 
@@ -44,12 +47,12 @@ public sealed class SimulatedRolloutTests(ServersFixture servers)
             """), TimeProvider.System);
         using CancellationTokenSource end = new();
         Task run = simulation.RunAsync(fleet.Broker, end.Token);
-        await Eventually.Get(() => fleet.Read(db => db.Guests.CountAsync()), count => count == 40, "all guests are registered");
+        await Eventually.Get(() => fleet.Read(db => db.Guests.CountAsync()), count => count == 40, "all guests are registered", Patience);
 
         // There, whatever it takes.
         await coordinators[0].CreateRolloutAsync("there",
             $$""" "selector": "*", "canary": {"count": 2, "errors": {{Patient}} }, "limits": {{Limits}}, "waves": [{"percent": 100, "errors": {{Patient}} }] """);
-        Wire.Rollout there = await Eventually.Get(() => coordinators[1].GetRolloutAsync("there"), seen => seen.State is "Completed" or "Paused", "the rollout ends");
+        Wire.Rollout there = await Eventually.Get(() => coordinators[1].GetRolloutAsync("there"), seen => seen.State is "Completed" or "Paused", "the rollout ends", Patience);
         (there.State, there.Succeeded).ShouldBe(("Completed", true), there.Reason);
         simulation.Hosts.SelectMany(host => host.Guests.Values).ShouldAllBe(guest => guest.Commits == 1);
         Wire.InspectGuestResponse inside = await coordinators[0].Client.InspectGuestAsync(new Wire.InspectGuestRequest { Host = "sim-01", Guest = "g1" });
@@ -64,7 +67,7 @@ public sealed class SimulatedRolloutTests(ServersFixture servers)
             Actor = "ann",
         });
         Wire.Rollout back = await Eventually.Get(() => coordinators[0].GetRolloutAsync("back"),
-            seen => seen.State is "Completed" or "Paused" && seen.Members.All(member => member.State != "Running"), "the rollout pauses");
+            seen => seen.State is "Completed" or "Paused" && seen.Members.All(member => member.State != "Running"), "the rollout pauses", Patience);
         back.State.ShouldBe("Paused");
         back.Members.Count(member => member.State == "Failed").ShouldBeInRange(1, InFleet, "those that ran when the first one failed, no more");
         back.Members.ShouldContain(member => member.State == "Waiting");

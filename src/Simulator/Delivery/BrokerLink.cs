@@ -23,6 +23,8 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
     private const int HostsPerChannel = 250;
     private const int MostChannels = 16;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestAway = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(1);
     private readonly IBusControl _bus;
     private readonly IConnection _connection;
     private readonly IReadOnlyList<IChannel> _channels;
@@ -78,12 +80,55 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
             },
             cancellationToken);
 
-    /// <summary>Makes the host's queue as its agent would, and hands on what comes until <see cref="LeaveAsync"/>.</summary>
+    /// <summary>Makes the host's queue as its agent would, and hands on what comes until <see cref="LeaveAsync"/>. A broker that is away is waited for.</summary>
     /// <param name="host">Its name.</param>
     /// <param name="take">Returns when the command is journalled and may be let go.</param>
     /// <param name="answer">To a question.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task ListenAsync(
+        string host, Func<ExecuteStep, CancellationToken, Task> take, Func<InspectGuest, GuestInspected> answer, CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(LongestAway);
+        while (true)
+        {
+            try
+            {
+                await SubscribeAsync(host, take, answer, limit.Token).ConfigureAwait(false);
+                return;
+            }
+            catch (Exception) when (!limit.IsCancellationRequested)
+            {
+                await Task.Delay(Again, limit.Token).ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>The host hears no more. Its queue stays, as an agent leaves it.</summary>
+    public async Task LeaveAsync(string host)
+    {
+        if (_subscriptions.TryRemove(host, out Subscription? subscription))
+        {
+            await subscription.Left.CancelAsync().ConfigureAwait(false);
+            try
+            {
+                await subscription.Channel.BasicCancelAsync(subscription.Tag).ConfigureAwait(false);
+            }
+            catch (Exception)
+            {
+                // The broker is away, and with it the consumer; what comes after that is put back.
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // What is not confirmed goes back to its queue.
+        await _connection.DisposeAsync().ConfigureAwait(false);
+        await _bus.StopAsync(Patience).ConfigureAwait(false);
+    }
+
+    private async Task SubscribeAsync(
         string host, Func<ExecuteStep, CancellationToken, Task> take, Func<InspectGuest, GuestInspected> answer, CancellationToken cancellationToken)
     {
         string queue = QueueNames.Host(host);
@@ -104,32 +149,13 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
         await channel.BasicConsumeAsync(queue, autoAck: false, subscription.Tag, consumer, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The host hears no more. Its queue stays, as an agent leaves it.</summary>
-    public async Task LeaveAsync(string host)
-    {
-        if (_subscriptions.TryRemove(host, out Subscription? subscription))
-        {
-            await subscription.Left.CancelAsync().ConfigureAwait(false);
-            if (subscription.Channel.IsOpen)
-            {
-                await subscription.Channel.BasicCancelAsync(subscription.Tag).ConfigureAwait(false);
-            }
-        }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        // What is not confirmed goes back to its queue.
-        await _connection.DisposeAsync().ConfigureAwait(false);
-        await _bus.StopAsync(Patience).ConfigureAwait(false);
-    }
-
     private async Task HandleAsync(
         Subscription subscription, ulong tag, byte[] body, Func<ExecuteStep, CancellationToken, Task> take, Func<InspectGuest, GuestInspected> answer)
     {
         IChannel channel = subscription.Channel;
         try
         {
+            subscription.Left.Token.ThrowIfCancellationRequested();
             HostMessage message = HostMessage.Read(body);
             if (message.Command is { } command)
             {
