@@ -10,15 +10,16 @@ namespace TwinKernel.Fleet.EndToEnd.Tests;
 public sealed class StandbyCardTests(FleetFixture fleet)
 {
     private const string Function = "0000:01:00.0";
+    private const string FirstImage = HostUnderTest.ImageA + "-dwelling";
 
     [Fact]
     public async Task Both_kernels_serve_each_on_its_card_and_a_roll_back_leaves_A_as_it_was()
     {
         string images = Path.Combine(fleet.Directory, "card-images");
-        HostUnderTest.CopyImages(images, HostUnderTest.ImageA, HostUnderTest.ImageB, HostUnderTest.ImageB + "-panic-serving");
-        GiveSpareMemory(Path.Combine(images, HostUnderTest.ImageA, "manifest.json"));
+        HostUnderTest.CopyImages(images, FirstImage, HostUnderTest.ImageB, HostUnderTest.ImageB + "-panic-serving");
+        GiveSpareMemory(Path.Combine(images, FirstImage, "manifest.json"));
         IPEndPoint standby = new(IPAddress.Loopback, FreePort());
-        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "cards", images, standbyPort: standby.Port);
+        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "cards", images, firstImage: FirstImage, standbyPort: standby.Port);
         Guest guest = await host.GuestAsync();
         Inspection before = await host.InspectAsync();
         before.Functions.ShouldNotContain(function => function.Address == Function);
