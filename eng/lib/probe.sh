@@ -12,6 +12,12 @@ probe() {
 	probes+=($!)
 }
 
+redis_answers() { # redis_answers PORT
+	local reply
+	reply=$({ exec 3<> "/dev/tcp/127.0.0.1/$1" && printf 'PING\r\n' >&3 && head -c 5 <&3; } 2> /dev/null) || true
+	[[ $reply == +PONG ]]
+}
+
 # probes_await: until all have ended; 1 when one found something wrong
 probes_await() {
 	local pid code=0
