@@ -14,7 +14,7 @@ probe() {
 
 redis_answers() { # redis_answers PORT
 	local reply
-	reply=$({ exec 3<> "/dev/tcp/127.0.0.1/$1" && printf 'PING\r\n' >&3 && head -c 5 <&3; } 2> /dev/null) || true
+	reply=$({ exec 3<> "/dev/tcp/127.0.0.1/$1" && printf 'PING\r\n' >&3 && timeout 2 head -c 5 <&3; } 2> /dev/null) || true
 	[[ $reply == +PONG ]]
 }
 
