@@ -777,6 +777,118 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                     b.ToTable("rollout_waves", (string)null);
                 });
 
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Schedules.RolloutSchedule", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("At")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("at");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by");
+
+                    b.Property<bool>("Enabled")
+                        .HasColumnType("boolean")
+                        .HasColumnName("enabled");
+
+                    b.Property<string>("Missed")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("missed");
+
+                    b.Property<TimeSpan>("MissedLimit")
+                        .HasColumnType("interval")
+                        .HasColumnName("missed_limit");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<DateTimeOffset?>("NextFireAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_fire_at");
+
+                    b.Property<string>("Recurrence")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("recurrence");
+
+                    b.Property<DateTimeOffset>("SettledTo")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("settled_to");
+
+                    b.Property<bool>("Start")
+                        .HasColumnType("boolean")
+                        .HasColumnName("start");
+
+                    b.Property<string>("Template")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("template");
+
+                    b.Property<string>("Zone")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("zone");
+
+                    b.HasKey("Id")
+                        .HasName("pk_schedules");
+
+                    b.HasIndex("Name")
+                        .IsUnique()
+                        .HasDatabaseName("ix_schedules_name");
+
+                    b.HasIndex("NextFireAt")
+                        .HasDatabaseName("ix_schedules_due")
+                        .HasFilter("next_fire_at is not null");
+
+                    b.ToTable("schedules", (string)null);
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Schedules.ScheduleFiring", b =>
+                {
+                    b.Property<Guid>("ScheduleId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("schedule_id");
+
+                    b.Property<DateTimeOffset>("DueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due_at");
+
+                    b.Property<DateTimeOffset>("DecidedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("decided_at");
+
+                    b.Property<string>("Outcome")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<string>("Rollout")
+                        .HasColumnType("text")
+                        .HasColumnName("rollout");
+
+                    b.HasKey("ScheduleId", "DueAt")
+                        .HasName("pk_schedule_firings");
+
+                    b.ToTable("schedule_firings", (string)null);
+                });
+
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Timings.StepTimingRecord", b =>
                 {
                     b.Property<Guid>("UpgradeId")
@@ -1140,6 +1252,16 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_rollout_waves_rollouts_rollout_id");
+                });
+
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Schedules.ScheduleFiring", b =>
+                {
+                    b.HasOne("TwinKernel.Fleet.Coordinator.Schedules.RolloutSchedule", null)
+                        .WithMany()
+                        .HasForeignKey("ScheduleId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_schedule_firings_schedules_schedule_id");
                 });
 
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Timings.StepTimingRecord", b =>

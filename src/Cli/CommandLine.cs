@@ -57,6 +57,7 @@ internal static class CommandLine
             },
             ProbeService.Create(verb, common),
             Rollouts(verb),
+            ScheduleVerbs.Create(verb),
             FleetControl.CreateStopAll(verb),
             new Command("fleet", "The fleet as a whole") { FleetControl.CreateStatus(verb), FleetControl.CreatePolicy(verb) },
         };

@@ -6,6 +6,7 @@ using TwinKernel.Fleet.Coordinator.Hosts;
 using TwinKernel.Fleet.Coordinator.Images;
 using TwinKernel.Fleet.Coordinator.Requests;
 using TwinKernel.Fleet.Coordinator.Rollouts;
+using TwinKernel.Fleet.Coordinator.Schedules;
 using TwinKernel.Fleet.Coordinator.Upgrades;
 using Wire = TwinKernel.Fleet.Contracts.Fleet;
 
@@ -15,7 +16,8 @@ namespace TwinKernel.Fleet.Coordinator;
 public sealed class FleetService(
     ListHosts hosts, ListGuests guests, InspectGuest inspect, ListImages images, JudgeImage judge, StartUpgrade start, ReadUpgrades read,
     PlanRollout plan, CreateRollout create, ControlRollout control, ReadRollouts rollouts, ListAudit audit,
-    StopFleet stop, SetFleetPolicy policy, QuarantineGuest quarantine)
+    StopFleet stop, SetFleetPolicy policy, QuarantineGuest quarantine,
+    CreateSchedule createSchedule, ControlSchedule controlSchedule, ReadSchedules schedules)
     : Wire.Fleet.FleetBase
 {
     public override Task<Wire.ListHostsResponse> ListHosts(Wire.ListHostsRequest request, ServerCallContext context) =>
@@ -85,4 +87,16 @@ public sealed class FleetService(
 
     public override Task<Wire.Guest> QuarantineGuest(Wire.QuarantineGuestRequest request, ServerCallContext context) =>
         DatabaseAway.Tell(() => quarantine.HandleAsync(request, context.CancellationToken));
+
+    public override Task<Wire.Schedule> CreateSchedule(Wire.CreateScheduleRequest request, ServerCallContext context) =>
+        DatabaseAway.Tell(() => createSchedule.HandleAsync(request, context.CancellationToken));
+
+    public override Task<Wire.Schedule> ControlSchedule(Wire.ControlScheduleRequest request, ServerCallContext context) =>
+        DatabaseAway.Tell(() => controlSchedule.HandleAsync(request, context.CancellationToken));
+
+    public override Task<Wire.Schedule> GetSchedule(Wire.GetScheduleRequest request, ServerCallContext context) =>
+        DatabaseAway.Tell(() => schedules.GetAsync(request, context.CancellationToken));
+
+    public override Task<Wire.ListSchedulesResponse> ListSchedules(Wire.ListSchedulesRequest request, ServerCallContext context) =>
+        DatabaseAway.Tell(() => schedules.ListAsync(context.CancellationToken));
 }

@@ -89,6 +89,8 @@ internal sealed class FakeFleet : IAsyncDisposable
 
         public FleetStatus Status { get; set; } = new();
 
+        public Schedule Schedule { get; set; } = new();
+
         /// <summary>One entry for each time that an upgrade is watched, by its id.</summary>
         public ConcurrentDictionary<string, ConcurrentQueue<Watch>> Watches { get; } = [];
 
@@ -141,6 +143,15 @@ internal sealed class FakeFleet : IAsyncDisposable
         public override Task<Rollout> GetRollout(GetRolloutRequest request, ServerCallContext context) => AnswerAsync(request, script.Rollout, context);
 
         public override Task<FleetStatus> StopFleet(StopFleetRequest request, ServerCallContext context) => AnswerAsync(request, script.Status, context);
+
+        public override Task<Schedule> CreateSchedule(CreateScheduleRequest request, ServerCallContext context) => AnswerAsync(request, script.Schedule, context);
+
+        public override Task<Schedule> ControlSchedule(ControlScheduleRequest request, ServerCallContext context) => AnswerAsync(request, script.Schedule, context);
+
+        public override Task<Schedule> GetSchedule(GetScheduleRequest request, ServerCallContext context) => AnswerAsync(request, script.Schedule, context);
+
+        public override Task<ListSchedulesResponse> ListSchedules(ListSchedulesRequest request, ServerCallContext context) =>
+            AnswerAsync(request, new ListSchedulesResponse { Schedules = { script.Schedule } }, context);
 
         public override async Task WatchRollout(GetRolloutRequest request, IServerStreamWriter<Rollout> responseStream, ServerCallContext context)
         {

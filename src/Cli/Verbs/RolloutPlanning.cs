@@ -23,7 +23,8 @@ internal sealed class RolloutPlanning
     private readonly Option<string?> strategy = new("--strategy") { Description = "As of upgrade start", HelpName = "twin|kexec|reboot|auto" };
     private readonly Option<bool> fourEyes = new("--four-eyes") { Description = "Another person must approve the plan" };
 
-    private RolloutPlanning(Command command)
+    /// <summary>Gives a command the options of a rollout.</summary>
+    public RolloutPlanning(Command command)
     {
         foreach (var option in (Option[])[file, name, image, selector, guests, canary, waves, settle, manual, mostAtOnce, windows, strategy, fourEyes])
         {
@@ -92,7 +93,7 @@ internal sealed class RolloutPlanning
     }
 
     /// <summary>The rollout as JSON; null: the file cannot be read, and the user was told.</summary>
-    private async Task<string?> DefinitionAsync(Verb run)
+    public async Task<string?> DefinitionAsync(Verb run)
     {
         JsonObject definition = [];
         if (run.Arguments.GetValue(file) is { } from)

@@ -10,6 +10,7 @@ using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Hosts;
 using TwinKernel.Fleet.Coordinator.Images;
 using TwinKernel.Fleet.Coordinator.Rollouts;
+using TwinKernel.Fleet.Coordinator.Schedules;
 using TwinKernel.Fleet.Coordinator.Timings;
 using TwinKernel.Fleet.Coordinator.Upgrades;
 
@@ -32,6 +33,8 @@ public sealed partial class FleetDbContext(DbContextOptions<FleetDbContext> opti
     public DbSet<RolloutGate> RolloutGates => Set<RolloutGate>();
     public DbSet<AdmissionLease> AdmissionLeases => Set<AdmissionLease>();
     public DbSet<FleetControl> FleetControl => Set<FleetControl>();
+    public DbSet<RolloutSchedule> Schedules => Set<RolloutSchedule>();
+    public DbSet<ScheduleFiring> ScheduleFirings => Set<ScheduleFiring>();
     public DbSet<AuditEntry> Audit => Set<AuditEntry>();
     public DbSet<OutboxMessage> Outbox => Set<OutboxMessage>();
     public DbSet<InboxMessage> Inbox => Set<InboxMessage>();
@@ -53,6 +56,8 @@ public sealed partial class FleetDbContext(DbContextOptions<FleetDbContext> opti
         conventions.Properties<RolloutState>().HaveConversion<string>();
         conventions.Properties<MemberState>().HaveConversion<string>();
         conventions.Properties<GateState>().HaveConversion<string>();
+        conventions.Properties<MissedFiringPolicy>().HaveConversion<string>();
+        conventions.Properties<FiringOutcome>().HaveConversion<string>();
     }
 
     protected override void OnModelCreating(ModelBuilder model)

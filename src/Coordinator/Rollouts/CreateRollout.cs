@@ -36,7 +36,9 @@ public sealed partial class CreateRollout(
         return rollout;
     }
 
-    private async Task<(Guid Id, bool Made)> WriteAsync(
+    /// <summary>In the caller's transaction; nothing is written when it refuses.</summary>
+    /// <exception cref="Grpc.Core.RpcException">INVALID_ARGUMENT with everything that is wrong.</exception>
+    internal async Task<(Guid Id, bool Made)> WriteAsync(
         FleetDbContext db, Wire.CreateRolloutRequest request, Guid requestId, List<Violation> violations, CancellationToken cancellation)
     {
         DateTimeOffset now = time.GetUtcNow();

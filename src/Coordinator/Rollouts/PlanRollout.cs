@@ -64,7 +64,7 @@ public sealed class PlanRollout(FleetTransaction database, TimeProvider time)
         return violations.Count == 0 ? new Planned(order, image, result.Plan!) : null;
     }
 
-    private static void RefuseGates(RolloutOrder order, List<Violation> violations)
+    internal static void RefuseGates(RolloutOrder order, List<Violation> violations)
     {
         foreach ((WaveRule rule, GateSpec gate) in order.Rules.SelectMany(rule => rule.Gates.Select(gate => (rule, gate))))
         {

@@ -5,6 +5,12 @@ namespace TwinKernel.Fleet.Coordinator.Schedules;
 
 internal static class ScheduleServices
 {
+    /// <summary>
+    /// When schedules are looked at: their times are whole minutes. The trigger is only what wakes a coordinator; what is due is in the
+    /// table of schedules, and what a wake-up that did not come left undone the next one does.
+    /// </summary>
+    private const string EveryMinute = "0 * * * * ?";
+
     /// <summary>All coordinators share one clustered scheduler: each firing happens in one of them.</summary>
     public static WebApplicationBuilder AddSchedules(this WebApplicationBuilder builder)
     {
@@ -33,7 +39,15 @@ internal static class ScheduleServices
                 .WithIdentity("nightly", PurgeDelivered.Key.Group)
                 .ForJob(PurgeDelivered.Key)
                 .WithCronSchedule("0 17 3 * * ?", cron => cron.InTimeZone(TimeZoneInfo.Utc)));
+            quartz.AddJob<FireSchedules>(job => job.WithIdentity(FireSchedules.Key).StoreDurably());
+            quartz.AddTrigger(trigger => trigger
+                .WithIdentity("every-minute", FireSchedules.Key.Group)
+                .ForJob(FireSchedules.Key)
+                .WithCronSchedule(EveryMinute, cron => cron.InTimeZone(TimeZoneInfo.Utc)));
         });
+        builder.Services.AddSingleton<CreateSchedule>();
+        builder.Services.AddSingleton<ControlSchedule>();
+        builder.Services.AddSingleton<ReadSchedules>();
         builder.Services.AddQuartzHostedService(hosted => hosted.WaitForJobsToComplete = true);
         return builder;
     }

@@ -13,7 +13,8 @@ public sealed record MaintenanceWindow
     /// <summary>Shortest and longest <see cref="Length"/>.</summary>
     public static readonly Duration ShortestLength = Duration.FromMinutes(1), LongestLength = Duration.FromDays(7);
 
-    private static readonly ZoneLocalMappingResolver _startResolver =
+    /// <summary>What a local start time means when the clocks change.</summary>
+    internal static readonly ZoneLocalMappingResolver StartResolver =
         Resolvers.CreateMappingResolver(Resolvers.ReturnEarlier, Resolvers.ReturnStartOfIntervalAfter);
 
     public required Recurrence Recurrence { get; init; }
@@ -62,7 +63,7 @@ public sealed record MaintenanceWindow
                 continue;
             }
 
-            Instant start = (date + Start).InZone(Zone, _startResolver).ToInstant();
+            Instant start = (date + Start).InZone(Zone, StartResolver).ToInstant();
             if (start >= until)
             {
                 yield break;

@@ -7,9 +7,6 @@ namespace TwinKernel.Fleet.Coordinator.Windows;
 /// <summary>A window in parts of text: its JSON form, and what its one-line form is split into.</summary>
 public sealed record WindowForm
 {
-    private static readonly LocalTimePattern _read = LocalTimePattern.CreateWithInvariantCulture("H:mm");
-    private static readonly LocalTimePattern _write = LocalTimePattern.CreateWithInvariantCulture("HH:mm");
-
     /// <summary><c>2026-12-24</c>, <c>daily</c>, <c>Monday,Thursday</c>, <c>day 15</c>, <c>last day</c>, <c>second Tuesday</c>, <c>last Friday</c>.</summary>
     public string? Recurrence { get; init; }
 
@@ -61,7 +58,7 @@ public sealed record WindowForm
     public static WindowForm Of(MaintenanceWindow window) => new()
     {
         Recurrence = RecurrenceText.Format(window.Recurrence),
-        Start = _write.Format(window.Start),
+        Start = LocalTimeText.Format(window.Start),
         Zone = window.Zone.Id,
         Length = DurationText.Format(window.Length),
         From = window.From is { } from ? LocalDatePattern.Iso.Format(from) : null,
@@ -73,16 +70,7 @@ public sealed record WindowForm
     {
         int before = violations.Count;
         Windows.Recurrence? recurrence = RecurrenceText.Parse(Recurrence ?? "", $"{field}.recurrence", violations);
-        LocalTime start = default;
-        if (_read.Parse(Start ?? "") is { Success: true } time)
-        {
-            start = time.Value;
-        }
-        else
-        {
-            violations.Add(new Violation($"{field}.start", $"'{Start}' is no local time from 00:00 to 23:59."));
-        }
-
+        LocalTime start = LocalTimeText.Read(Start, $"{field}.start", violations);
         DateTimeZone? zone = ZoneText.Read(Zone, $"{field}.zone", violations);
         Duration length = DurationText.Read(
             Length ?? "", $"{field}.length", Duration.Zero, MaintenanceWindow.ShortestLength, MaintenanceWindow.LongestLength, violations);

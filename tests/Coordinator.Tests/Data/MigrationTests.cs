@@ -66,6 +66,48 @@ public sealed class MigrationTests(ServersFixture servers)
     }
 
     [Fact]
+    public async Task From_the_schema_before_schedules_what_is_in_it_stays_and_schedules_can_be_written_and_the_way_back_drops_only_them()
+    {
+        string database = await servers.CreateDatabaseAsync();
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(database);
+        await using FleetDbContext db = FleetDbContextFactory.Create(source);
+        await db.Database.MigrateAsync("20261121112000_FleetRollouts");
+        await RunSqlAsync(
+            """
+            insert into images (digest, name, kernel_release, bytes, first_seen) values ('sha256:bb', 'b', '6.12', 1, now());
+            insert into rollouts (id, kind, request_id, image_digest, requested_image, strategy, require_signature, on_panic, created_at,
+              name, definition, plan_hash, created_by, state, wave, waves)
+            values ('00000000-0000-0000-0000-000000000001', 'Waves', gen_random_uuid(), 'sha256:bb', 'b', 'Twin', false, 'Reset', now(),
+              'june', '{"name": "june"}', 'sha256:aa', 'ann', 'Completed', 1, 1);
+            insert into audit (at, actor, act, subject, detail) values (now(), 'ann', 'create', 'june', '');
+            """);
+
+        (await RunAsync(database)).Code.ShouldBe(MigrateCommand.Done);
+        (await db.Rollouts.SingleAsync()).Name.ShouldBe("june");
+        (await db.Audit.SingleAsync()).Actor.ShouldBe("ann");
+        (await db.Schedules.CountAsync()).ShouldBe(0);
+        await RunSqlAsync(
+            """
+            insert into schedules values ('00000000-0000-0000-0000-000000000002', 'monthly', 'daily', '02:00', 'UTC', '{}', true, 'Skip', '1h', true, now(), now(), 'ann', now());
+            insert into schedule_firings values ('00000000-0000-0000-0000-000000000002', '2026-11-20', now(), 'Made', 'june', null);
+            """);
+        (await Should.ThrowAsync<PostgresException>(() => RunSqlAsync("insert into schedule_firings select * from schedule_firings")))
+            .SqlState.ShouldBe(PostgresErrorCodes.UniqueViolation);
+        (await db.Schedules.SingleAsync()).Missed.ShouldBe(Coordinator.Schedules.MissedFiringPolicy.Skip);
+
+        await db.Database.MigrateAsync("20261121112000_FleetRollouts");
+        (await db.Rollouts.AsNoTracking().SingleAsync()).Name.ShouldBe("june");
+        (await RunAsync(database)).Code.ShouldBe(MigrateCommand.Done);
+        (await db.Schedules.CountAsync()).ShouldBe(0);
+
+        async Task RunSqlAsync(string sql)
+        {
+            await using NpgsqlCommand command = source.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    [Fact]
     public async Task Runs_at_once_apply_everything_once()
     {
         string database = await servers.CreateDatabaseAsync();
