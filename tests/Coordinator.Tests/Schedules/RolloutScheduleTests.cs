@@ -148,7 +148,7 @@ public sealed class RolloutScheduleTests(ServersFixture servers)
         CoordinatorUnderTest coordinator = await fleet.StartCoordinatorAsync();
         RpcException refusal = await Should.ThrowAsync<RpcException>(async () => await coordinator.Client.CreateScheduleAsync(new Wire.CreateScheduleRequest
         {
-            Definition = $$"""{"name": "{{new string('n', 52)}}", "image": "", "selector": "zone=", "waves": [{"percent": 101}], "fourEyes": true}""",
+            Definition = $$"""{"name": "{{new string('n', 52)}}", "image": "", "selector": "zone in", "waves": [{"percent": 101}], "fourEyes": true}""",
             When = "daily 02:00 Europe/Bonn",
             Start = true,
             Missed = "twice",
@@ -159,7 +159,7 @@ public sealed class RolloutScheduleTests(ServersFixture servers)
         string[] fields = [.. Wire.Violations.Parser.ParseFrom(detail).Violations_.Select(violation => violation.Field)];
         fields.ShouldBe(["actor", "image", "missed", "missed_limit", "name", "selector", "start", "waves[0].percent", "when.zone"], ignoreOrder: true);
         (await Should.ThrowAsync<RpcException>(() => CreateAsync(coordinator, "past", """ "selector": "*" """, when: "2020-01-01 02:00 UTC"))).Status.Detail.ShouldContain("when: ");
-        (await fleet.Read(db => db.Schedules.CountAsync() )).ShouldBe(0);
+        (await fleet.Read(db => db.Schedules.CountAsync())).ShouldBe(0);
 
         Wire.Schedule one = await CreateAsync(coordinator, "nightly", """ "selector": "*" """, when: "daily 02:00 UTC");
         (await CreateAsync(coordinator, "nightly", """ "selector":   "*" """, when: "daily 2:00 UTC")).Created.ShouldBe(one.Created);
