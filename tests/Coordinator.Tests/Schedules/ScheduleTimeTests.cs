@@ -79,8 +79,8 @@ public sealed class ScheduleTimeTests
         ScheduleTime daily = Read("daily 02:00 UTC");
         DueFirings none = DueFirings.Of(daily, MissedFiringPolicy.RunOnce, Duration.FromHours(1), At("2026-12-01T02:00:00Z"), At("2026-12-02T01:59:59Z"));
         (none.Fire, none.Missed.Count).ShouldBe((null, 0));
-        DueFirings long_ago = DueFirings.Of(daily, MissedFiringPolicy.RunOnce, Duration.FromHours(1), At("2026-01-01T00:00:00Z"), At("2026-12-02T02:30:00Z"));
-        (long_ago.Fire, long_ago.Missed.Count).ShouldBe((At("2026-12-02T02:00:00Z"), DueFirings.MostMissed));
+        DueFirings longAgo = DueFirings.Of(daily, MissedFiringPolicy.RunOnce, Duration.FromHours(1), At("2026-01-01T00:00:00Z"), At("2026-12-02T02:30:00Z"));
+        (longAgo.Fire, longAgo.Missed.Count).ShouldBe((At("2026-12-02T02:00:00Z"), DueFirings.MostMissed));
     }
 
     private static Instant At(string text) => InstantPattern.ExtendedIso.Parse(text).Value;
