@@ -1,6 +1,6 @@
 # TwinKernel.Fleet: each target is a script under eng/ or images/ that can be called by itself (--help).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop test test-kernel test-kernel-matrix soak bench-handover bench-link images build deps format lint clean
+.PHONY: help demo stop test test-kernel test-kernel-matrix test-faults soak bench-handover bench-link bench-fleet images build deps format lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,14 +20,20 @@ test-kernel: ## the module in virtual machines, a part of make test
 test-kernel-matrix: ## an upgrade for every pair of Debian's kernels from 5.10 to the newest
 	@eng/test-kernel-matrix
 
+test-faults: ## at every step of an upgrade, kill and cut everything that a rollout needs
+	@eng/test-faults
+
 soak: ## N upgrades, each of a fresh guest (N=20)
 	@eng/soak $(or $(N),20)
 
-bench-handover: ## twin upgrade, kexec and reboot of the same guest, N each in one run (N=10), with a chart
-	@eng/bench-handover $(or $(N),10)
+bench-handover: ## twin upgrade, kexec and reboot of the same guest, N each in one run (N=10), with a chart; OPTIONS="--services redis ..."
+	@eng/bench-handover --rounds $(or $(N),10) $(OPTIONS)
 
 bench-link: ## the link between two kernels beside loopback and the card, in one run
 	@eng/bench-link
+
+bench-fleet: ## rollouts over 100, 1,000 and 10,000 simulated guests, beside bare RabbitMQ and PostgreSQL in the same run
+	@eng/bench-fleet
 
 images: ## bootable images of the kernels in images/kernels.json
 	@eng/deps base

@@ -7,6 +7,7 @@
 #include "include/abi/control.h"
 #include "control.h"
 #include "machine.h"
+#include "preserved.h"
 #include "slot.h"
 #include "window.h"
 
@@ -35,6 +36,7 @@ void twin_control_write(struct twin_control *control, const struct twin_slot *sl
 	control->ioapic_count = machine->ioapic_count;
 	memcpy(control->ioapics, machine->ioapics, machine->ioapic_count * sizeof(control->ioapics[0]));
 	memcpy(control->isa, machine->isa, sizeof(control->isa));
+	twin_preserved_hand_on(&control->preserved);
 	control->parent_state = TWIN_PARENT_RUNNING;
 	smp_wmb();	/* what has the magic is whole: twin_control_check() */
 	WRITE_ONCE(control->magic, TWIN_CONTROL_MAGIC);
@@ -139,7 +141,7 @@ bool twin_control_constant(const struct twin_control *control)
  * @control: mapped
  * @address: its physical address
  *
- * Return: 0, -EPROTO when it is none, or of another version, or not in its own slot.
+ * Return: 0, -EPROTO when it is none, or of another version or build, or not in its own slot.
  */
 int twin_control_check(const struct twin_control *control, u64 address)
 {
@@ -148,8 +150,7 @@ int twin_control_check(const struct twin_control *control, u64 address)
 	if (READ_ONCE(control->magic) != TWIN_CONTROL_MAGIC)
 		return -EPROTO;
 	smp_rmb();	/* what has the magic is whole: twin_control_write() */
-	if (READ_ONCE(control->version) != TWIN_CONTROL_VERSION || READ_ONCE(control->size) < sizeof(*control) ||
-	    READ_ONCE(control->size) > TWINKERNEL_CONTROL_BYTES)
+	if (READ_ONCE(control->version) != TWIN_CONTROL_VERSION || READ_ONCE(control->size) != sizeof(*control))
 		return -EPROTO;
 	if (address < start || bytes < TWINKERNEL_CONTROL_BYTES || address - start > bytes - TWINKERNEL_CONTROL_BYTES)
 		return -EPROTO;

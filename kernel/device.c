@@ -17,6 +17,7 @@
 #include "mailbox.h"
 #include "park.h"
 #include "parent.h"
+#include "preserved.h"
 #include "slot.h"
 
 #define REQUEST_MAX 256
@@ -63,6 +64,9 @@ HANDLER(twin_parent_return, twinkernel_return)
 HANDLER(twin_adopt_commit, twinkernel_commit)
 HANDLER(twin_adopt_memory, twinkernel_adopt_memory)
 HANDLER(twin_adopt_release_memory, twinkernel_release_memory)
+HANDLER(twin_preserved_memory, twinkernel_preserve_memory)
+HANDLER(twin_preserved_make, twinkernel_preserve)
+HANDLER(twin_preserved_list, twinkernel_preserved)
 
 #define REQUEST(command, function, type, first)					\
 	[_IOC_NR(command)] = { handle_##function, (first) + BUILD_BUG_ON_ZERO((first) > sizeof(struct type)), sizeof(struct type) }
@@ -93,6 +97,9 @@ static const struct request requests[] = {
 	REQUEST(TWINKERNEL_IOC_TAKE_MEMORY, twin_given_take_memory, twinkernel_give_memory, 24),
 	REQUEST(TWINKERNEL_IOC_RELEASE_MEMORY, twin_adopt_release_memory, twinkernel_release_memory, 24),
 	REQUEST(TWINKERNEL_IOC_TAKE_CPU, twin_instance_take_cpu, twinkernel_give_cpu, 16),
+	REQUEST(TWINKERNEL_IOC_PRESERVE_MEMORY, twin_preserved_memory, twinkernel_preserve_memory, 24),
+	REQUEST(TWINKERNEL_IOC_PRESERVE, twin_preserved_make, twinkernel_preserve, 48),
+	REQUEST(TWINKERNEL_IOC_PRESERVED, twin_preserved_list, twinkernel_preserved, 40),
 };
 
 static int device_open(struct inode *inode, struct file *file)

@@ -143,6 +143,13 @@ struct twin_instance *twin_instance_find(u32 id)
 	return NULL;
 }
 
+/** twin_instance_any() - does any run? */
+bool twin_instance_any(void)
+{
+	lockdep_assert_held(&twin_lock);
+	return !list_empty(&instances);
+}
+
 /** twin_instance_of_cpu() - id of the instance that was given a processor, 0: none */
 u32 twin_instance_of_cpu(unsigned int cpu)
 {

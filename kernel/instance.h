@@ -77,6 +77,7 @@ int twin_instance_give(struct twin_instance *instance, unsigned int cpu);
 void twin_instance_reset(struct twin_instance *instance);
 void twin_instance_forget(struct twin_instance *instance);
 struct twin_instance *twin_instance_find(u32 id);
+bool twin_instance_any(void);
 bool twin_instance_has_memory(u64 start, u64 bytes);
 u32 twin_instance_of_cpu(unsigned int cpu);
 u32 twin_instance_state(const struct twin_instance *instance);

@@ -201,6 +201,40 @@ bool twin_machine_has(u64 start, u64 bytes)
 	return start >= end;
 }
 
+static u32 put_range(struct twinkernel_range *to, u32 count, const struct twinkernel_range *range, u64 start, u64 end)
+{
+	if (start >= end)
+		return count;
+	if (count < TWINKERNEL_MAX_RANGES)
+		to[count] = (struct twinkernel_range){ .start = start, .size = end - start, .node = range->node };
+	return count + 1;
+}
+
+/** twin_machine_cut_out() - a span is no memory of the machine any more; -ENOSPC: what is left would be in too many pieces */
+int twin_machine_cut_out(u64 start, u64 bytes)
+{
+	struct twinkernel_range *left;
+	u32 count = 0;
+
+	lockdep_assert_held(&twin_lock);
+	left = kcalloc(TWINKERNEL_MAX_RANGES, sizeof(*left), GFP_KERNEL);
+	if (!left)
+		return -ENOMEM;
+	for (u32 i = 0; i < twin_machine.range_count; i++) {
+		const struct twinkernel_range *range = &twin_machine.ranges[i];
+		u64 end = range->start + range->size;
+
+		count = put_range(left, count, range, range->start, min(end, start));
+		count = put_range(left, count, range, max(range->start, start + bytes), end);
+	}
+	if (count <= TWINKERNEL_MAX_RANGES) {
+		memcpy(twin_machine.ranges, left, count * sizeof(*left));
+		twin_machine.range_count = count;
+	}
+	kfree(left);
+	return count <= TWINKERNEL_MAX_RANGES ? 0 : -ENOSPC;
+}
+
 static u32 query_flags(void)
 {
 	u32 flags = twin_parent_query_flags();

@@ -8,7 +8,7 @@
 
 
 /**
- * struct twin_machine - constant after twin_machine_init()
+ * struct twin_machine - constant after twin_machine_init(), but for @ranges, under twin_lock: preserved memory is cut out
  * @twin_booted: this kernel was launched beside another, not booted by firmware
  * @generation: 0 for a firmware-booted kernel, the parent's plus one otherwise
  * @tsc_khz: rate of the time stamp counter
@@ -51,6 +51,7 @@ extern struct twin_machine twin_machine;
 
 int twin_machine_init(const struct twin_control *control);
 bool twin_machine_has(u64 start, u64 bytes);
+int twin_machine_cut_out(u64 start, u64 bytes);
 int twin_machine_query(struct twinkernel_query *query);
 
 #endif

@@ -10,6 +10,7 @@
  *   give, take back   given.c     entries, used or not     adopt and release              function.c, adopt.c
  *   talk              mailbox.c   one message each way     READY                          parent.c
  *   network           link.c      rings and doorbells      the same                       link.c
+ *   keep what stays   preserved.c pieces with names        the same devices               preserved.c, piece.c
  *   park              park.c      PARKED, wall clock       wait for it, adopt functions   function.c
  *                                                          commit, adopt memory           adopt.c
  *
@@ -32,6 +33,7 @@
 #include "machine.h"
 #include "memmap.h"
 #include "parent.h"
+#include "preserved.h"
 #include "reserved.h"
 #include "slot.h"
 #include "sysfs.h"
@@ -78,9 +80,12 @@ static int __init twin_init(void)
 	err = twin_link_init();
 	if (err)
 		goto err_ioapic;
-	err = twin_device_register();
+	err = twin_preserved_init(twin_parent_mapped());
 	if (err)
 		goto err_link;
+	err = twin_device_register();
+	if (err)
+		goto err_preserved;
 	if (twin_parent_mapped())
 		twin_link_attach(twin_parent_mapped()->link_start, twin_parent_mapped()->link_bytes);
 	twin_failover_init();
@@ -91,6 +96,8 @@ static int __init twin_init(void)
 		twin_machine.ipi_shorthand ? ", broadcast IPIs possible: will not launch" : "");
 	return 0;
 
+err_preserved:
+	twin_preserved_exit();
 err_link:
 	twin_link_exit();
 err_ioapic:
@@ -108,7 +115,7 @@ err_detach:
 	return err;
 }
 
-/* Runs only without slots and instances, and never in a kernel that was launched: those pin the module. */
+/* Runs only without slots, instances and preserved memory, and never in a kernel that was launched: those pin the module. */
 static void __exit twin_exit(void)
 {
 	twin_device_unregister();

@@ -16,6 +16,7 @@
 #include "machine.h"
 #include "memmap.h"
 #include "parent.h"
+#include "preserved.h"
 #include "reserved.h"
 #include "slot.h"
 #include "sysfs.h"
@@ -108,6 +109,8 @@ static int claimable(u64 start, u64 bytes, u32 *flags)
 
 	if (!bytes || !IS_ALIGNED(start, block) || !IS_ALIGNED(bytes, block) || start + bytes < start)
 		return -EINVAL;
+	if (twin_preserved_overlaps(start, bytes))
+		return -EEXIST;
 	if (!twin_machine_has(start, bytes)) {
 		const struct twinkernel_range *last = &twin_machine.ranges[twin_machine.range_count - 1];
 
@@ -335,7 +338,8 @@ static int on_memory(struct notifier_block *block, unsigned long action, void *d
 	if (action != MEM_GOING_ONLINE && action != MEM_ONLINE && action != MEM_CANCEL_ONLINE)
 		return NOTIFY_OK;
 	down_read(&slots_sem);
-	refuse = action == MEM_GOING_ONLINE && (twin_slot_overlaps(start, bytes) || twin_instance_has_memory(start, bytes));
+	refuse = action == MEM_GOING_ONLINE && (twin_slot_overlaps(start, bytes) || twin_instance_has_memory(start, bytes) ||
+						twin_preserved_overlaps(start, bytes));
 	coming.start = start;
 	coming.bytes = action == MEM_GOING_ONLINE && !refuse ? bytes : 0;
 	up_read(&slots_sem);

@@ -77,7 +77,8 @@ fleet_host_agent() { # fleet_host_agent HOST GUEST IMAGE [HOSTPORT:GUESTPORT]
 		host_settings "$1"
 		export Broker__Uri=$TWIN_BROKER Host__HeartbeatInterval=00:00:01
 		export Host__Guests__0__Name=$2 Host__Guests__0__Image=$3
-		export Host__Guests__0__Cpus=2 Host__Guests__0__MemoryMiB=2048
+		export Host__Guests__0__Cpus=${Host__Guests__0__Cpus:-2} Host__Guests__0__MemoryMiB=2048
+		[[ ! -v Host__Guests__0__StandbyPort ]] || export Host__Guests__0__StandbyPort
 		[[ -z ${4:-} ]] || export Host__Guests__0__Forwards__0=$4
 		launch host-agent dotnet "$(program HostAgent TwinKernel.Fleet.HostAgent)"
 	)

@@ -77,6 +77,8 @@ static void upgrades(const char *name)
 	char options[256];
 	uint32_t instance;
 
+	if (round == 1)
+		preserve();
 	must(set_cpu(1, false), "CPU 1 offline");
 	claim_memory_at(&claimed, 1 + (own_slot() + 1) % SLOTS * SLOT_BLOCKS, SLOT_BLOCKS);
 	snprintf(options, sizeof(options), "twintest=%s twintest.round=%ld twintest.rounds=%ld", name, round, rounds);
@@ -97,6 +99,7 @@ static void takes_all_and_goes_on(const char *name)
 
 	receive_history();
 	own_all();
+	find_preserved(round);
 	take_stock(round);
 	say("STOCK of round %ld: %ld KiB, %ld free, slab %ld", round, meminfo_kib("MemTotal:"), free_kib(),
 	    meminfo_kib("Slab:"));

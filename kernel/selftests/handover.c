@@ -25,8 +25,12 @@ static uint32_t launch_and_talk(struct claimed *claimed, const char *name)
 static void ends(const char *name)
 {
 	struct claimed claimed;
+	uint32_t instance;
 
-	park(launch_and_talk(&claimed, name), 30000, 0);
+	preserve();
+	instance = launch_and_talk(&claimed, name);
+	preserves_no_more(EBUSY);
+	park(instance, 30000, 0);
 	check(false, "the old kernel goes on after a commit");
 }
 
@@ -35,17 +39,22 @@ static void takes_all(const char *name)
 	(void)name;
 	own_all();
 	use_memory();
+	find_preserved(1);
 }
 SCENARIO(handover, ends, takes_all);
 
 static void goes_on(const char *name)
 {
-	long memory = meminfo_kib("MemTotal:");
 	struct claimed claimed;
-	uint32_t instance = launch_and_talk(&claimed, name);
+	uint32_t instance;
+	long memory;
 
+	preserve();
+	memory = meminfo_kib("MemTotal:");
+	instance = launch_and_talk(&claimed, name);
 	park(instance, patience(), !strcmp(name, "silent") ? TWINKERNEL_PARK_SILENT :
 	     !strcmp(name, "panic") ? TWINKERNEL_PARK_PANICKED : TWINKERNEL_PARK_RETURNED);
+	find_preserved(2);
 	whole_again(&claimed, memory);
 }
 
@@ -53,6 +62,7 @@ static void panics(const char *name)
 {
 	(void)name;
 	take_over();
+	find_preserved(1);
 	write_file("/proc/sysrq-trigger", "c");
 }
 SCENARIO(panic, goes_on, panics);
@@ -61,6 +71,7 @@ static void hangs(const char *name)
 {
 	(void)name;
 	take_over();
+	find_preserved(1);
 	system("insmod /m/hang.ko");
 	check(false, "this kernel was to hang");
 }
@@ -129,6 +140,7 @@ static void gives_back(const char *name)
 
 	(void)name;
 	take_over();
+	find_preserved(1);
 	must(!system("insmod /m/refuse.ko"), "a commit cannot have the last processor");
 	check(ioctl(device, TWINKERNEL_IOC_COMMIT, &commit) && errno == EIO, "the commit fails (%m)");
 	ioctl(device, TWINKERNEL_IOC_RETURN, &back);

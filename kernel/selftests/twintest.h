@@ -90,6 +90,11 @@ void send_text(uint32_t instance, const char *text);
 void whole_again(struct claimed *claimed, long memory);
 int patience(void);
 
+/* preserved.c */
+void preserve(void);
+void preserves_no_more(int error);
+void find_preserved(uint64_t visits);
+
 /* port.c: this kernel's own serial port */
 struct port {
 	int fd;

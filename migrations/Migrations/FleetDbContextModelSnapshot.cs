@@ -518,7 +518,8 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("asking_until");
 
-                    b.Property<DateTimeOffset>("BegunAt")
+                    b.Property<DateTimeOffset?>("BegunAt")
+                        .IsRequired()
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("begun_at");
 
@@ -981,6 +982,57 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                     b.ToTable("upgrade_steps", (string)null);
                 });
 
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Upgrades.UpgradeGate", b =>
+                {
+                    b.Property<Guid>("UpgradeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("upgrade_id");
+
+                    b.Property<string>("Point")
+                        .HasColumnType("text")
+                        .HasColumnName("point");
+
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Answers")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("answers");
+
+                    b.Property<DateTimeOffset?>("AskAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ask_at");
+
+                    b.Property<DateTimeOffset?>("AskingUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("asking_until");
+
+                    b.Property<DateTimeOffset?>("BegunAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("begun_at");
+
+                    b.Property<string>("Definition")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("definition");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Why")
+                        .HasColumnType("text")
+                        .HasColumnName("why");
+
+                    b.HasKey("UpgradeId", "Point", "Name")
+                        .HasName("pk_upgrade_gates");
+
+                    b.ToTable("upgrade_gates", (string)null);
+                });
+
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Upgrades.UpgradeRecord", b =>
                 {
                     b.Property<Guid>("Id")
@@ -1102,6 +1154,10 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasColumnType("text")
                         .HasColumnName("phase");
 
+                    b.Property<TimeSpan?>("ProbationGateTime")
+                        .HasColumnType("interval")
+                        .HasColumnName("probation_gate_time");
+
                     b.Property<string>("Progress")
                         .HasColumnType("text")
                         .HasColumnName("progress");
@@ -1121,6 +1177,10 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                     b.Property<string>("Signature")
                         .HasColumnType("text")
                         .HasColumnName("signature");
+
+                    b.Property<TimeSpan?>("StandbyGateTime")
+                        .HasColumnType("interval")
+                        .HasColumnName("standby_gate_time");
 
                     b.Property<string>("State")
                         .IsRequired()
@@ -1284,6 +1344,16 @@ namespace TwinKernel.Fleet.Migrations.Migrations
                         .HasConstraintName("fk_upgrade_steps_upgrades_upgrade_id");
                 });
 
+            modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Upgrades.UpgradeGate", b =>
+                {
+                    b.HasOne("TwinKernel.Fleet.Coordinator.Upgrades.UpgradeRecord", null)
+                        .WithMany("Gates")
+                        .HasForeignKey("UpgradeId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_upgrade_gates_upgrades_upgrade_id");
+                });
+
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Upgrades.UpgradeRecord", b =>
                 {
                     b.HasOne("TwinKernel.Fleet.Coordinator.Images.ImageRecord", null)
@@ -1315,6 +1385,8 @@ namespace TwinKernel.Fleet.Migrations.Migrations
 
             modelBuilder.Entity("TwinKernel.Fleet.Coordinator.Upgrades.UpgradeRecord", b =>
                 {
+                    b.Navigation("Gates");
+
                     b.Navigation("Steps");
                 });
 #pragma warning restore 612, 618

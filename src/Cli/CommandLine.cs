@@ -60,6 +60,7 @@ internal static class CommandLine
             ScheduleVerbs.Create(verb),
             FleetControl.CreateStopAll(verb),
             new Command("fleet", "The fleet as a whole") { FleetControl.CreateStatus(verb), FleetControl.CreatePolicy(verb) },
+            DeadLetterVerbs.Create(verb),
         };
         root.Options.Add(common.Coordinator);
         root.Options.Add(common.Json);

@@ -1,6 +1,7 @@
 using Grpc.Core;
 using TwinKernel.Fleet.Coordinator.Audit;
 using TwinKernel.Fleet.Coordinator.Control;
+using TwinKernel.Fleet.Coordinator.DeadLetters;
 using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Hosts;
 using TwinKernel.Fleet.Coordinator.Images;
@@ -16,7 +17,7 @@ namespace TwinKernel.Fleet.Coordinator;
 public sealed class FleetService(
     ListHosts hosts, ListGuests guests, InspectGuest inspect, ListImages images, JudgeImage judge, StartUpgrade start, ReadUpgrades read,
     PlanRollout plan, CreateRollout create, ControlRollout control, ReadRollouts rollouts, ListAudit audit,
-    StopFleet stop, SetFleetPolicy policy, QuarantineGuest quarantine,
+    StopFleet stop, SetFleetPolicy policy, QuarantineGuest quarantine, ControlDeadLetters deadLetters,
     CreateSchedule createSchedule, ControlSchedule controlSchedule, ReadSchedules schedules)
     : Wire.Fleet.FleetBase
 {
@@ -99,4 +100,10 @@ public sealed class FleetService(
 
     public override Task<Wire.ListSchedulesResponse> ListSchedules(Wire.ListSchedulesRequest request, ServerCallContext context) =>
         DatabaseAway.Tell(() => schedules.ListAsync(context.CancellationToken));
+
+    public override Task<Wire.DeadLetters> ListDeadLetters(Wire.ListDeadLettersRequest request, ServerCallContext context) =>
+        DatabaseAway.Tell(() => deadLetters.ListAsync(request, context.CancellationToken));
+
+    public override Task<Wire.DeadLetters> ControlDeadLetters(Wire.ControlDeadLettersRequest request, ServerCallContext context) =>
+        DatabaseAway.Tell(() => deadLetters.HandleAsync(request, context.CancellationToken));
 }

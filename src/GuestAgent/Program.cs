@@ -1,8 +1,12 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -12,6 +16,8 @@ using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Preserved;
+using TwinKernel.Fleet.GuestAgent.Probation;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
 using TwinKernel.Fleet.GuestAgent.Workload;
@@ -43,7 +49,21 @@ builder.Logging.AddProvider(new KernelLog()).SetMinimumLevel(LogLevel.Informatio
 {
     kestrel.AddServerHeader = false;
     kestrel.Limits.MaxRequestBodySize = null;
-    kestrel.Listen(IPAddress.Any, options.Port, listen => listen.Protocols = HttpProtocols.Http2);
+    kestrel.Listen(IPAddress.Any, options.Port, listen =>
+    {
+        listen.Protocols = HttpProtocols.Http2;
+        listen.Use(next => connection =>
+        {
+            OutputPlug.Exempt(connection.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket);
+            return next(connection);
+        });
+    });
+});
+builder.Services.Configure<SocketTransportOptions>(sockets => sockets.CreateBoundListenSocket = endPoint =>
+{
+    Socket listener = SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+    OutputPlug.Exempt(listener);
+    return listener;
 });
 builder.Services.AddGrpc();
 builder.Services.AddRouting();
@@ -57,7 +77,7 @@ builder.Services
     .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>().AddSingleton<InspectionReader>()
     .AddSingleton<UpgradeJournal>()
     .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<HandoverOffer>().AddSingleton<StandbyNetwork>().AddSingleton<StandbyCard>().AddSingleton<QuietConsole>().AddSingleton<ContactWatchdog>().AddSingleton<Standby>()
-    .AddSingleton<StepHooks>().AddSingleton<ServiceDirectory>().AddSingleton<ServiceSupervisor>().AddSingleton<ServiceHandover>().AddSingleton<StepRunner>().AddSingleton<GiveBack>()
+    .AddSingleton<StepHooks>().AddSingleton<ServiceDirectory>().AddSingleton<PreservedMemory>().AddSingleton<ServiceSupervisor>().AddSingleton<InPlaceServices>().AddSingleton<ServiceJournals>().AddSingleton<ServiceHandover>().AddSingleton<StepRunner>().AddSingleton<GiveBack>()
     .AddSingleton<Preflight>().AddSingleton<Reserve>().AddSingleton<Load>().AddSingleton<Start>().AddSingleton<AwaitStandby>()
     .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>()
     .AddSingleton<KexecLoad>().AddSingleton<KexecCutOver>().AddSingleton<Steps>()

@@ -47,6 +47,7 @@ internal static class Registration
     public static IServiceCollection AddImages(this IServiceCollection services) =>
         services.AddSingleton(provider => new ImageStore(
             Path.GetFullPath(provider.GetRequiredService<IOptions<AgentOptions>>().Value.ImageDirectory),
+            ImageKeys.Read(provider.GetRequiredService<IOptions<AgentOptions>>().Value.ImageKeys, []),
             provider.GetRequiredService<ILogger<ImageStore>>()));
 
     public static IServiceCollection AddMachines(this IServiceCollection services) => services
@@ -71,5 +72,6 @@ internal static class Registration
     public static IServiceCollection AddHeartbeats(this IServiceCollection services) => services
         .AddSingleton<GuestHealth>()
         .AddHostedService(provider => provider.GetRequiredService<GuestHealth>())
-        .AddHostedService<HeartbeatPublisher>();
+        .AddSingleton<HeartbeatPublisher>()
+        .AddHostedService(provider => provider.GetRequiredService<HeartbeatPublisher>());
 }

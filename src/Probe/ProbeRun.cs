@@ -41,7 +41,7 @@ public sealed class ProbeRun(ProbeSettings settings)
     /// <summary>Runs to the end of the duration or until it is stopped.</summary>
     /// <param name="eachSecond">Told of each second, on a thread that does not measure.</param>
     /// <exception cref="ArgumentException">The settings are wrong; the message holds every reason.</exception>
-    /// <exception cref="ProbeException">The service's host has no address.</exception>
+    /// <exception cref="ProbeException">The service's host has no address, or the service is not there for writes.</exception>
     public async Task<ProbeReport> RunAsync(Action<ProbeSecond>? eachSecond = null)
     {
         if (settings.Problems().ToList() is { Count: > 0 } problems)
@@ -51,6 +51,12 @@ public sealed class ProbeRun(ProbeSettings settings)
 
         IPEndPoint service = await ResolveAsync().ConfigureAwait(false);
         WriteLog? writes = settings.Writes ? new WriteLog(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))) : null;
+        WriteCheck? check = writes is null ? null : new WriteCheck(() => Store(service, writes), writes);
+        if (check is not null && settings.Service.Protocol == ServiceProtocol.Postgres && await OnOwnThread(check.Prepare).ConfigureAwait(false) is { } problem)
+        {
+            throw new ProbeException($"{settings.Service}: {problem}");
+        }
+
         RequestRecord? record = settings.Record is null ? null : new RequestRecord(settings.Record, number => number * Nanoseconds(settings.Interval));
         var measurement = new Measurement(Nanoseconds(settings.Interval), Nanoseconds(settings.Timeout), Nanoseconds(settings.GapThreshold), record is null ? null : record.Add);
         record?.Begin();
@@ -63,7 +69,7 @@ public sealed class ProbeRun(ProbeSettings settings)
             await record.EndAsync().ConfigureAwait(false);
         }
 
-        WritesReport? written = writes is null ? null : await OnOwnThread(() => Check(service, writes, measurement)).ConfigureAwait(false);
+        WritesReport? written = check is null ? null : await OnOwnThread(() => Check(check, writes!, measurement)).ConfigureAwait(false);
         return measurement.ToReport(settings, reconnects, written);
     }
 
@@ -193,6 +199,7 @@ public sealed class ProbeRun(ProbeSettings settings)
         ServiceProtocol.Tcp => new ConnectExchange(service, measurement, _clock),
         ServiceProtocol.UdpEcho => new UdpExchange(service, measurement, _clock),
         ServiceProtocol.Http => new HttpExchange(settings.Service.Uri, settings.Connections, settings.Timeout, measurement, _clock),
+        ServiceProtocol.Postgres => Lanes(new PostgresDialogue(settings.Service, writes), service, measurement),
         ServiceProtocol.TcpEcho => Lanes(new EchoDialogue(), service, measurement),
         _ => Lanes(new RedisDialogue(writes), service, measurement),
     };
@@ -200,11 +207,15 @@ public sealed class ProbeRun(ProbeSettings settings)
     private LaneExchange Lanes(IDialogue dialogue, IPEndPoint service, Measurement measurement) =>
         new([.. Enumerable.Range(0, settings.Connections).Select(_ => new Lane(service, dialogue, measurement, _clock))]);
 
-    private WritesReport Check(IPEndPoint service, WriteLog writes, Measurement measurement)
+    private IWriteStore Store(IPEndPoint service, WriteLog writes) => settings.Service.Protocol == ServiceProtocol.Postgres
+        ? new PostgresStore(settings.Service, service, WriteCheck.CallTimeout, writes)
+        : new RedisStore(service, WriteCheck.CallTimeout, writes);
+
+    private WritesReport Check(WriteCheck check, WriteLog writes, Measurement measurement)
     {
         if (settings.VerifyWrites)
         {
-            return WriteCheck.ReadBack(service, writes, measurement.Next, number => Reporting.Time(measurement.Due(number)));
+            return check.ReadBack(measurement.Next, number => Reporting.Time(measurement.Due(number)));
         }
 
         return new WritesReport
@@ -214,7 +225,7 @@ public sealed class ProbeRun(ProbeSettings settings)
             Lost = 0,
             FirstLost = [],
             KeyPrefix = writes.KeyPrefix,
-            Problem = WriteCheck.Remove(service, writes, measurement.Next),
+            Problem = check.Remove(measurement.Next),
         };
     }
 

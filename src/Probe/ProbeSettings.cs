@@ -28,7 +28,7 @@ public sealed record ProbeSettings
     /// <summary>The shortest gap that is listed.</summary>
     public TimeSpan GapThreshold { get; init; } = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Redis only: SET instead of PING. The keys are removed after the run.</summary>
+    /// <summary>Of a Redis: SET instead of PING. Of a PostgreSQL: INSERT instead of SELECT. What was written is removed after the run.</summary>
     public bool Writes { get; init; }
 
     /// <summary>With <see cref="Writes"/>: reads every acknowledged write back after the run.</summary>
@@ -65,9 +65,9 @@ public sealed record ProbeSettings
             yield return $"The gap threshold ({Text(GapThreshold)}) must be above zero.";
         }
 
-        if (Writes && Service.Protocol != ServiceProtocol.Redis)
+        if (Writes && Service.Protocol is not (ServiceProtocol.Redis or ServiceProtocol.Postgres))
         {
-            yield return $"Writes go to redis://, not to {Service}.";
+            yield return $"Writes go to redis:// or postgres://, not to {Service}.";
         }
 
         if (VerifyWrites && !Writes)

@@ -17,13 +17,16 @@ public enum ServiceProtocol
 
     /// <summary>PING or SET, on kept connections.</summary>
     Redis,
+
+    /// <summary>SELECT or INSERT, on kept connections.</summary>
+    Postgres,
 }
 
 /// <summary>Where a service is and how it is asked.</summary>
 public sealed record ServiceAddress
 {
     /// <summary>The forms, for people.</summary>
-    public const string Forms = "tcp://HOST:PORT, tcp-echo://HOST:PORT, udp-echo://HOST:PORT, http://HOST[:PORT]/PATH or redis://HOST[:PORT]";
+    public const string Forms = "tcp://HOST:PORT, tcp-echo://HOST:PORT, udp-echo://HOST:PORT, http://HOST[:PORT]/PATH, redis://HOST[:PORT] or postgres://[USER@]HOST[:PORT][/DATABASE]";
 
     private static readonly Dictionary<string, (ServiceProtocol Protocol, int DefaultPort)> Schemes = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -32,6 +35,8 @@ public sealed record ServiceAddress
         ["udp-echo"] = (ServiceProtocol.UdpEcho, -1),
         ["http"] = (ServiceProtocol.Http, 80),
         ["redis"] = (ServiceProtocol.Redis, 6379),
+        ["postgres"] = (ServiceProtocol.Postgres, 5432),
+        ["postgresql"] = (ServiceProtocol.Postgres, 5432),
     };
 
     private ServiceAddress(ServiceProtocol protocol, Uri uri, int port) => (Protocol, Uri, Port) = (protocol, uri, port);
@@ -46,6 +51,12 @@ public sealed record ServiceAddress
 
     public int Port { get; }
 
+    /// <summary>Of a PostgreSQL: the role that the probe is, "postgres" where none is named.</summary>
+    public string User => Uri.UserInfo is "" ? "postgres" : Uri.UnescapeDataString(Uri.UserInfo);
+
+    /// <summary>Of a PostgreSQL: "postgres" where none is named.</summary>
+    public string Database => Uri.AbsolutePath is "" or "/" ? "postgres" : Uri.UnescapeDataString(Uri.AbsolutePath[1..]);
+
     /// <summary>Reads an address of one of <see cref="Forms"/>. Null when it is none; then <paramref name="problem"/> is a sentence.</summary>
     public static ServiceAddress? Parse(string text, out string problem)
     {
@@ -56,13 +67,19 @@ public sealed record ServiceAddress
         }
 
         int port = uri.Port > 0 ? uri.Port : scheme.DefaultPort;
-        if (uri.UserInfo.Length > 0)
+        if (scheme.Protocol == ServiceProtocol.Postgres ? uri.UserInfo.Contains(':', StringComparison.Ordinal) : uri.UserInfo.Length > 0)
         {
-            problem = $"\"{text}\" names a user; the probe logs in nowhere.";
+            problem = scheme.Protocol == ServiceProtocol.Postgres ? $"\"{text}\" has a password; the probe shows none." : $"\"{text}\" names a user; the probe logs in nowhere.";
             return null;
         }
 
-        if (port is < 1 or > 65535 || (scheme.Protocol != ServiceProtocol.Http && uri.PathAndQuery is not ("" or "/")))
+        bool tail = scheme.Protocol switch
+        {
+            ServiceProtocol.Http => true,
+            ServiceProtocol.Postgres => uri.Query.Length == 0 && uri.AbsolutePath.LastIndexOf('/') <= 0,
+            _ => uri.PathAndQuery is "" or "/",
+        };
+        if (port is < 1 or > 65535 || !tail)
         {
             return null;
         }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using TwinKernel.Fleet.Simulator.Delivery;
+using TwinKernel.Fleet.Simulator.Journal;
 using TwinKernel.Fleet.Simulator.Scenarios;
 
 namespace TwinKernel.Fleet.Simulator;
@@ -22,17 +23,18 @@ internal static class CommandLine
         Option<bool> json = new("--json") { Description = "The summary as JSON; the lines of progress go to the error output" };
         Option<double?> seconds = new("--for") { Description = "Ends after so many seconds; otherwise on Ctrl-C", HelpName = "SECONDS" };
         Option<bool> check = new("--check") { Description = "Only reads the scenario and says what is wrong with it" };
-        RootCommand root = new("Simulates hosts with guests: their agents on the real broker, for a real coordinator.") { file, broker, json, seconds, check };
+        Option<FileInfo?> journal = new("--journal") { Description = "Hosts and guests go on from this file, and write into it what happens", HelpName = "FILE" };
+        RootCommand root = new("Simulates hosts with guests: their agents on the real broker, for a real coordinator.") { file, broker, json, seconds, check, journal };
         root.SetAction((parsed, stop) => RunAsync(
             parsed.GetRequiredValue(file), parsed.GetValue(broker) ?? variable(BrokerVariable), parsed.GetValue(seconds), parsed.GetValue(json), parsed.GetValue(check),
-            output, error, stop));
+            parsed.GetValue(journal), output, error, stop));
         return await root.Parse(arguments).InvokeAsync(
             new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TerminationPatience },
             cancellationToken).ConfigureAwait(false) is var code and not 1 ? code : Usage;
     }
 
     private static async Task<int> RunAsync(
-        FileInfo file, string? broker, double? seconds, bool json, bool check, TextWriter output, TextWriter error, CancellationToken stop)
+        FileInfo file, string? broker, double? seconds, bool json, bool check, FileInfo? journal, TextWriter output, TextWriter error, CancellationToken stop)
     {
         Scenario scenario;
         try
@@ -71,10 +73,19 @@ internal static class CommandLine
             return Usage;
         }
 
-        return await RunAsync(scenario, address, seconds, json, output, error, stop).ConfigureAwait(false);
+        try
+        {
+            using FleetJournal kept = journal is null ? FleetJournal.None : FleetJournal.Open(journal.FullName, TimeProvider.System);
+            return await RunAsync(new Simulation(scenario, TimeProvider.System, kept), address, seconds, json, output, error, stop).ConfigureAwait(false);
+        }
+        catch (IOException e) when (journal is not null)
+        {
+            await error.WriteLineAsync($"error: {e.Message}").ConfigureAwait(false);
+            return Usage;
+        }
     }
 
-    private static async Task<int> RunAsync(Scenario scenario, Uri broker, double? seconds, bool json, TextWriter output, TextWriter error, CancellationToken stop)
+    private static async Task<int> RunAsync(Simulation simulation, Uri broker, double? seconds, bool json, TextWriter output, TextWriter error, CancellationToken stop)
     {
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(stop);
         if (seconds is { } limit)
@@ -82,7 +93,6 @@ internal static class CommandLine
             end.CancelAfter(TimeSpan.FromSeconds(limit));
         }
 
-        Simulation simulation = new(scenario, TimeProvider.System);
         Task run = simulation.RunAsync(broker, end.Token);
         TextWriter lines = json ? error : output;
         try

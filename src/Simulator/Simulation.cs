@@ -1,5 +1,6 @@
 using TwinKernel.Fleet.Simulator.Delivery;
 using TwinKernel.Fleet.Simulator.Hosts;
+using TwinKernel.Fleet.Simulator.Journal;
 using TwinKernel.Fleet.Simulator.Reporting;
 using TwinKernel.Fleet.Simulator.Scenarios;
 
@@ -14,11 +15,15 @@ internal sealed class Simulation
     private readonly long _began;
     private int _running;
 
-    public Simulation(Scenario scenario, TimeProvider time)
+    /// <param name="scenario">What is simulated.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="journal">What hosts and guests go on from, and write; null: they begin anew, and nothing is kept.</param>
+    public Simulation(Scenario scenario, TimeProvider time, FleetJournal? journal = null)
     {
         (_scenario, _time) = (scenario, time);
         _decisions = new Decisions(scenario);
-        Hosts = SimulatedHost.AllOf(scenario, _decisions);
+        Hosts = SimulatedHost.AllOf(scenario, _decisions, journal ?? FleetJournal.None);
+        journal?.Write(new JournalLine { Word = JournalWord.Started });
         _began = time.GetTimestamp();
     }
 

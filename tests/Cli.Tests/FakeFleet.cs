@@ -91,6 +91,8 @@ internal sealed class FakeFleet : IAsyncDisposable
 
         public Schedule Schedule { get; set; } = new();
 
+        public DeadLetters DeadLetters { get; set; } = new();
+
         /// <summary>One entry for each time that an upgrade is watched, by its id.</summary>
         public ConcurrentDictionary<string, ConcurrentQueue<Watch>> Watches { get; } = [];
 
@@ -152,6 +154,11 @@ internal sealed class FakeFleet : IAsyncDisposable
 
         public override Task<ListSchedulesResponse> ListSchedules(ListSchedulesRequest request, ServerCallContext context) =>
             AnswerAsync(request, new ListSchedulesResponse { Schedules = { script.Schedule } }, context);
+
+        public override Task<DeadLetters> ListDeadLetters(ListDeadLettersRequest request, ServerCallContext context) => AnswerAsync(request, script.DeadLetters, context);
+
+        public override Task<DeadLetters> ControlDeadLetters(ControlDeadLettersRequest request, ServerCallContext context) =>
+            AnswerAsync(request, script.DeadLetters, context);
 
         public override async Task WatchRollout(GetRolloutRequest request, IServerStreamWriter<Rollout> responseStream, ServerCallContext context)
         {

@@ -136,6 +136,16 @@ public sealed class ProbeTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Each_step_of_an_upgrade_can_be_a_phase()
+    {
+        fleet.Answers.Current = Some.Running("Preflight");
+        fleet.Answers.OnWatch(Some.Id, new Watch(Ending.Complete, Some.Running("Load"), Some.Running("Boot"), Some.Running("Boot"), Some.Completed()));
+        var outcome = await Cli.RunAsync(fleet, "probe", target, "--rate", "100", "--upgrade", Some.Id, "--by-steps", "--after", "300ms", "--json");
+        ProbeReport.Parse(outcome.Out).Phases.Select(phase => phase.Name).ShouldBe(["before", "Load", "Boot", "after"]);
+        (await Cli.RunAsync(fleet, "probe", target, "--by-steps")).Code.ShouldBe(ExitCode.Usage);
+    }
+
+    [Fact]
     public async Task The_next_upgrade_of_a_guest_is_waited_for()
     {
         fleet.Answers.Guests = new ListGuestsResponse { Guests = { new Guest { Name = "vm-1" } } };

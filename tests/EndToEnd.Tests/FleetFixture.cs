@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Grpc.Net.Client;
+using Npgsql;
 using TwinKernel.Fleet.Contracts.Fleet;
 using TwinKernel.Fleet.EndToEnd.Tests;
 using TwinKernel.Fleet.Tests.Servers;
@@ -18,6 +19,7 @@ public sealed class FleetFixture : IAsyncLifetime
     private static readonly TimeSpan MigrationDeadline = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan CliDeadline = TimeSpan.FromMinutes(8);
 
+    private Dictionary<string, string> environment = [];
     private BuiltProgram? coordinator;
     private GrpcChannel? channel;
     private PrivateServers? servers;
@@ -33,17 +35,17 @@ public sealed class FleetFixture : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         servers = await PrivateServers.StartAsync();
-        Dictionary<string, string> environment = new()
+        environment = new()
         {
-            ["ConnectionStrings__Fleet"] = servers.PostgresConnectionString,
+            // The test servers commit without waiting for their log to be written, and would lose the last commits when killed.
+            ["ConnectionStrings__Fleet"] = new NpgsqlConnectionStringBuilder(servers.PostgresConnectionString) { Options = "-c synchronous_commit=on" }.ConnectionString,
             ["Broker__Uri"] = servers.BrokerUri.ToString(),
             ["ASPNETCORE_URLS"] = Address,
         };
         (int exitCode, string output, string error) = await BuiltProgram.RunAsync(
             "Migrations", "TwinKernel.Fleet.Migrations", environment, MigrationDeadline);
         exitCode.ShouldBe(0, output + error);
-        coordinator = BuiltProgram.Start(
-            "Coordinator", "TwinKernel.Fleet.Coordinator", Path.Combine(Directory, "coordinator.log"), environment);
+        coordinator = StartCoordinator();
         channel = GrpcChannel.ForAddress(Address);
         Client = new Contracts.Fleet.Fleet.FleetClient(channel);
         await Eventually.TrueAsync(TimeSpan.FromSeconds(60), "the coordinator answers", async () =>
@@ -52,6 +54,16 @@ public sealed class FleetFixture : IAsyncLifetime
             return true;
         });
     }
+
+    /// <summary>Ends the coordinator with KILL, and starts it again.</summary>
+    public async Task RestartCoordinatorAsync()
+    {
+        await coordinator!.KillAsync();
+        coordinator = StartCoordinator();
+    }
+
+    private BuiltProgram StartCoordinator() => BuiltProgram.Start(
+        "Coordinator", "TwinKernel.Fleet.Coordinator", Path.Combine(Directory, "coordinator.log"), environment);
 
     /// <summary>Runs <c>twinfleet</c> against the coordinator.</summary>
     public Task<(int ExitCode, string Output, string Error)> CliAsync(params IEnumerable<string> arguments) =>

@@ -11,7 +11,7 @@ namespace TwinKernel.Fleet.Kernel.Tests;
 /// </summary>
 public sealed class ModulesFixture : IDisposable
 {
-    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(8);
+    private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(9);
     private readonly string _scratch = Repository.CreateScratchDirectory("kernel");
     private readonly ConcurrentDictionary<string, Lazy<Task<UnpackedKernel>>> _kernels = new();
 

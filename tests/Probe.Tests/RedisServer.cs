@@ -49,7 +49,7 @@ internal sealed class RedisServer : IDisposable
 
     /// <summary>The shell ends the server when its standard input does, which is when this process ends.</summary>
     private static Process Launch(int port) => Process.Start(new ProcessStartInfo("sh",
-        ["-c", "redis-server --bind 127.0.0.1 --save '' --appendonly no --dir /tmp --port \"$1\" > /dev/null & read -r _; kill -9 $!; wait", "sh", port.ToString(CultureInfo.InvariantCulture)])
+        ["-c", "redis-server --bind 127.0.0.1 --save '' --appendonly no --repl-diskless-load on-empty-db --dir /tmp --dbfilename \"none-$$.rdb\" --port \"$1\" > /dev/null & read -r _; kill -9 $!; wait", "sh", port.ToString(CultureInfo.InvariantCulture)])
     {
         RedirectStandardInput = true,
     })!;

@@ -9,6 +9,7 @@ public sealed class ServiceAddressTests
     [InlineData("http://guest/health?full=1", ServiceProtocol.Http, "guest", 80)]
     [InlineData("HTTP://guest:8080", ServiceProtocol.Http, "guest", 8080)]
     [InlineData("redis://localhost", ServiceProtocol.Redis, "localhost", 6379)]
+    [InlineData("postgres://app@guest/shop", ServiceProtocol.Postgres, "guest", 5432)]
     public void These_are_addresses(string text, ServiceProtocol protocol, string host, int port)
     {
         ServiceAddress address = ServiceAddress.Parse(text, out _).ShouldNotBeNull();
@@ -26,10 +27,22 @@ public sealed class ServiceAddressTests
     [InlineData("https://h/")]
     [InlineData("redis://h/0")]
     [InlineData("redis://:secret@h")]
+    [InlineData("postgres://app:secret@h")]
+    [InlineData("postgres://h/a/b")]
+    [InlineData("postgres://h/a?sslmode=disable")]
     public void These_are_none(string text)
     {
         ServiceAddress.Parse(text, out string problem).ShouldBeNull();
         problem.ShouldStartWith($"\"{text}\"");
+    }
+
+    [Theory]
+    [InlineData("postgres://h", "postgres", "postgres")]
+    [InlineData("postgresql://app@h:1/s%68op", "app", "shop")]
+    public void A_PostgreSQL_is_asked_as_a_role_in_a_database(string text, string user, string database)
+    {
+        ServiceAddress address = ServiceAddress.Parse(text, out _).ShouldNotBeNull();
+        (address.User, address.Database).ShouldBe((user, database));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Simulator.Hosts;
+using TwinKernel.Fleet.Simulator.Journal;
 using TwinKernel.Fleet.Simulator.Scenarios;
 
 namespace TwinKernel.Fleet.Simulator.Tests;
@@ -44,7 +45,7 @@ public sealed class ScenarioTests
     {
         Scenario scenario = SampleScenario.Read(
             """ "hosts": [{ "name": "h", "count": 12, "guests": 2, "image": "debian-6.1", "labels": { "zone": ["a", "b"], "rack": ["1", "2", "3"], "pool": "web" } }] """);
-        IReadOnlyList<SimulatedHost> hosts = SimulatedHost.AllOf(scenario, new Decisions(scenario));
+        IReadOnlyList<SimulatedHost> hosts = SimulatedHost.AllOf(scenario, new Decisions(scenario), FleetJournal.None);
         hosts.Select(host => host.Name).ShouldBe(Enumerable.Range(1, 12).Select(number => $"h-{number:D2}"));
         hosts.GroupBy(host => (host.Labels["zone"], host.Labels["rack"])).Select(same => same.Count()).ShouldBe([2, 2, 2, 2, 2, 2]);
         hosts.ShouldAllBe(host => host.Labels["pool"] == "web" && host.Guests.Count == 2);

@@ -4,6 +4,7 @@ using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Coordinator.Tests.Harness;
 using TwinKernel.Fleet.Simulator.Delivery;
 using TwinKernel.Fleet.Simulator.Hosts;
+using TwinKernel.Fleet.Simulator.Journal;
 using TwinKernel.Fleet.Simulator.Reporting;
 using TwinKernel.Fleet.Simulator.Scenarios;
 
@@ -91,7 +92,7 @@ public sealed class SimulatedAgentTests
     {
         Scenario read = SampleScenario.OneHost(scenario);
         Decisions decisions = new(read);
-        SimulatedHost host = SimulatedHost.AllOf(read, decisions).Single();
+        SimulatedHost host = SimulatedHost.AllOf(read, decisions, FleetJournal.None).Single();
         return (host, () => new SimulatedAgent(host, read, decisions, _heard, _tally, TimeProvider.System));
     }
 

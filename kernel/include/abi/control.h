@@ -39,6 +39,19 @@ struct twin_line {
 	__u32 flags;		/* TWIN_LINE_* */
 };
 
+/* Memory that belongs to no kernel: spans, and the pieces in them that have a name. */
+struct twin_preserved_span {
+	__u64 start;
+	__u64 bytes;
+};
+
+struct twin_preserved {
+	__u32 span_count;
+	__u32 piece_count;
+	struct twin_preserved_span spans[TWINKERNEL_MAX_PRESERVED_SPANS];
+	struct twinkernel_preserved_piece pieces[TWINKERNEL_MAX_PRESERVED];
+};
+
 /* A mailbox holds one message. The writer fills data and bytes, then increments sent; the reader copies, then sets fetched = sent. */
 struct twin_mailbox {
 	__u32 sent;		/* writer */
@@ -87,6 +100,7 @@ struct twin_control {
 	__u32 ioapic_reserved;
 	struct twin_ioapic ioapics[TWIN_MAX_IOAPICS];
 	struct twin_line isa[TWIN_ISA_LINES];
+	struct twin_preserved preserved;	/* no part of ranges */
 
 	/* Written by the parent. */
 	__u32 parent_state __attribute__((aligned(64)));

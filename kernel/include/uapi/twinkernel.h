@@ -105,7 +105,7 @@ struct twinkernel_query {
  * AP trampoline that no kernel uses), or
  *   -EINVAL   not aligned to the memory block size, empty, wraps, or beyond the machine's memory
  *   -EBUSY    some of it is online memory of this kernel, or a crash kernel is loaded in it
- *   -EEXIST   overlaps a slot that is claimed already
+ *   -EEXIST   overlaps a slot that is claimed already, or preserved memory
  *   -ENOSPC   no free window below 1 MiB
  *   -ENXIO    not memory, or memory this kernel does not own
  */
@@ -450,6 +450,76 @@ struct twinkernel_release_memory {
 	__u64 bytes;
 };
 
+/* ---- preserved memory ---------------------------------------------------------------------------- */
+
+/*
+ * Memory that belongs to no kernel: each kernel of a chain finds it as the one before left it, and none of their allocators
+ * ever has it. It ends with the machine's power, with a kexec and with a reset.
+ *
+ * TWINKERNEL_IOC_PRESERVE_MEMORY: from now on [@start, @start + @bytes) is for preserved pieces, until the machine is
+ * reset: it is no part of the machine's memory any more (TWINKERNEL_IOC_QUERY). Of what may be a slot: offline memory
+ * blocks, or a range named by the module's parameter "reserved=".
+ *   -EINVAL   not aligned to the memory block size, empty, wraps, or beyond the machine's memory; @reserved
+ *   -EBUSY    some of it is online memory of this kernel, or an instance runs: it would not know
+ *   -EEXIST   overlaps a slot, preserved memory, or what an instance was given
+ *   -ENXIO    not memory, or memory this kernel does not own, or of the crash kernel
+ *   -ENOSPC   TWINKERNEL_MAX_PRESERVED_SPANS there are, or the rest would be in too many pieces (TWINKERNEL_MAX_RANGES)
+ *   -EAGAIN   this kernel is an instance and has not committed
+ */
+#define TWINKERNEL_MAX_PRESERVED_SPANS	8
+#define TWINKERNEL_MAX_PRESERVED	32
+#define TWINKERNEL_PRESERVED_NAME	32	/* bytes with the NUL */
+
+struct twinkernel_preserve_memory {
+	__u32 size;
+	__u32 reserved;
+	__u64 start;
+	__u64 bytes;
+};
+
+/*
+ * TWINKERNEL_IOC_PRESERVE: the piece @name of @bytes, made if there is none of this name: zeroes, in one piece. Success
+ * means that it is there and has this size. It is the device /dev/twinkernel-preserved/NAME (root, mode 0600), in this
+ * kernel and in each that follows from the moment on that its module is loaded. Its size is in
+ * /sys/class/misc/twinkernel-preserved!NAME/bytes, and where lseek(fd, 0, SEEK_END) ends.
+ *   -EINVAL   @name is empty, does not end within its member, or holds another character than a-z, A-Z, 0-9, '-', '_', '.'
+ *             (which must not be the first); @bytes is 0 or no multiple of the page size
+ *   -EEXIST   there is one of this name and another size
+ *   -ENOSPC   no room in one piece in what TWINKERNEL_IOC_PRESERVE_MEMORY gave, or TWINKERNEL_MAX_PRESERVED there are
+ *   -EBUSY    there is none, and an instance runs: it would not know
+ *   -EAGAIN   there is none, and this kernel is an instance that has not committed
+ *
+ * mmap() of the device: MAP_SHARED (-EINVAL otherwise), ordinary cached memory, within the piece (-ENXIO otherwise). Kernels
+ * that run side by side see each other's writes at once. The kernel itself cannot take hold of its pages: no O_DIRECT to or
+ * from it, no shared futex in it (EFAULT).
+ */
+struct twinkernel_preserve {
+	__u32 size;
+	__u32 reserved;
+	char name[TWINKERNEL_PRESERVED_NAME];
+	__u64 bytes;
+};
+
+/*
+ * TWINKERNEL_IOC_PRESERVED: what is preserved. Semantics of capacity and count as in the query. @bytes: all that
+ * TWINKERNEL_IOC_PRESERVE_MEMORY gave; @largest_free: the largest piece that could be made of it.
+ */
+struct twinkernel_preserved_piece {
+	char name[TWINKERNEL_PRESERVED_NAME];
+	__u64 start;
+	__u64 bytes;
+};
+
+struct twinkernel_preserved {
+	__u32 size;
+	__u32 capacity;
+	__u32 count;		/* out */
+	__u32 reserved;
+	__u64 pieces;		/* struct twinkernel_preserved_piece * */
+	__u64 bytes;		/* out */
+	__u64 largest_free;	/* out */
+};
+
 #define TWINKERNEL_IOC_MAGIC	0xB7
 #define TWINKERNEL_IOC_QUERY		_IOWR(TWINKERNEL_IOC_MAGIC, 0x00, struct twinkernel_query)
 #define TWINKERNEL_IOC_CLAIM_SLOT	_IOWR(TWINKERNEL_IOC_MAGIC, 0x01, struct twinkernel_claim_slot)
@@ -476,5 +546,8 @@ struct twinkernel_release_memory {
 #define TWINKERNEL_IOC_TAKE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x16, struct twinkernel_give_memory)
 #define TWINKERNEL_IOC_RELEASE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x17, struct twinkernel_release_memory)
 #define TWINKERNEL_IOC_TAKE_CPU		_IOWR(TWINKERNEL_IOC_MAGIC, 0x24, struct twinkernel_give_cpu)
+#define TWINKERNEL_IOC_PRESERVE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x28, struct twinkernel_preserve_memory)
+#define TWINKERNEL_IOC_PRESERVE		_IOWR(TWINKERNEL_IOC_MAGIC, 0x29, struct twinkernel_preserve)
+#define TWINKERNEL_IOC_PRESERVED	_IOWR(TWINKERNEL_IOC_MAGIC, 0x2a, struct twinkernel_preserved)
 
 #endif

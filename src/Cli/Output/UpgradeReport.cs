@@ -31,6 +31,11 @@ internal sealed class UpgradeReport(Surroundings surroundings)
         }
 
         PrintSteps(upgrade);
+        foreach (var gate in upgrade.Gates)
+        {
+            surroundings.Out.WriteLine($"Gate      {gate.Name} ({gate.Point}): {gate.State}{(gate.Why.Length > 0 ? $", {gate.Why}" : "")}; {(gate.Answers.Count > 0 ? gate.Answers[^1] : "not asked")}");
+        }
+
         PrintStrategy(upgrade);
         PrintOutage(upgrade);
         PrintChange(upgrade);

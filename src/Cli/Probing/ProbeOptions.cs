@@ -14,7 +14,7 @@ internal sealed class ProbeOptions(CommonOptions common)
 
     public Argument<ServiceAddress?> Service { get; } = new("SERVICE")
     {
-        Description = $"What is asked: {ServiceAddress.Forms}. tcp connects only; the echoes expect back what they sent, http status 200, redis PONG or OK",
+        Description = $"What is asked: {ServiceAddress.Forms}. tcp connects only; the echoes expect back what they sent, http status 200, redis PONG or OK, postgres a row or INSERT",
         CustomParser = result =>
         {
             var service = ServiceAddress.Parse(result.Tokens.Single().Value, out var problem);
@@ -30,7 +30,7 @@ internal sealed class ProbeOptions(CommonOptions common)
 
     public Option<TimeSpan?> Gap { get; } = Time("--gap", "The shortest time without an answer that is listed. Default: 10ms, or two requests' distance where that is longer");
 
-    public Option<bool> Writes { get; } = new("--writes") { Description = "redis: SET a key of its own per request instead of PING; the keys are removed afterwards" };
+    public Option<bool> Writes { get; } = new("--writes") { Description = "redis: SET a key of its own per request instead of PING; postgres: INSERT of a row. They are removed afterwards" };
 
     public Option<bool> VerifyWrites { get; } = new("--verify-writes") { Description = "--writes, and read every acknowledged write back afterwards: exit code 8 when one is lost or that cannot be told" };
 
@@ -44,10 +44,12 @@ internal sealed class ProbeOptions(CommonOptions common)
 
     public Option<TimeSpan?> After { get; } = Time("--after", "With --upgrade: how long to go on after its end. Default: 5s");
 
+    public Option<bool> BySteps { get; } = new("--by-steps") { Description = "With --upgrade: a phase for each of its steps, by the step's name, instead of one during" };
+
     public void AddTo(Command command)
     {
         command.Arguments.Add(Service);
-        foreach (Option option in new Option[] { Rate, Duration, Connections, Gap, Writes, VerifyWrites, Record, MarkStdin, MarkFile, Upgrade, After })
+        foreach (Option option in new Option[] { Rate, Duration, Connections, Gap, Writes, VerifyWrites, Record, MarkStdin, MarkFile, Upgrade, After, BySteps })
         {
             command.Options.Add(option);
         }
@@ -57,6 +59,11 @@ internal sealed class ProbeOptions(CommonOptions common)
             if (result.GetResult(After) is { Implicit: false } && result.GetResult(Upgrade) is null)
             {
                 result.AddError("--after needs --upgrade.");
+            }
+
+            if (result.GetValue(BySteps) && result.GetResult(Upgrade) is null)
+            {
+                result.AddError("--by-steps needs --upgrade.");
             }
 
             if (result.GetResult(Service) is not { Tokens.Count: > 0 })

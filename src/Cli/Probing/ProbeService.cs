@@ -29,7 +29,7 @@ internal static class ProbeService
             using var stopOnCancel = run.Cancellation.Register(probe.Stop);
             using var marks = PhaseMarks.Open(probe, run.Arguments.GetValue(options.MarkFile), run.Arguments.GetValue(options.MarkStdin), ending.Token);
             var upgrade = run.Arguments.GetValue(options.Upgrade) is { } watched
-                ? await UpgradePhases.FollowAsync(run, watched, probe, run.Arguments.GetValue(options.After) ?? DefaultAfter, ending.Token)
+                ? await UpgradePhases.FollowAsync(run, watched, probe, run.Arguments.GetValue(options.After) ?? DefaultAfter, run.Arguments.GetValue(options.BySteps), ending.Token)
                 : Task.CompletedTask;
             var report = await probe.RunAsync(run.Json ? null : new ProbeDisplay(run.Surroundings, settings).Show);
             await ending.CancelAsync();

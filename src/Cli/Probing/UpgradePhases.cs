@@ -7,7 +7,7 @@ using TwinKernel.Fleet.Probe;
 
 namespace TwinKernel.Fleet.Cli.Probing;
 
-/// <summary>Begins the phases "during" and "after" with the start and the end of an upgrade, and ends the probe some time after that.</summary>
+/// <summary>Begins the phases "during", or one of each step's name, and "after" as an upgrade goes on, and ends the probe some time after that.</summary>
 internal sealed class UpgradePhases
 {
     private const uint MostListed = 1000;
@@ -15,18 +15,20 @@ internal sealed class UpgradePhases
     private readonly Verb _run;
     private readonly ProbeRun _probe;
     private readonly TimeSpan _after;
+    private readonly bool _bySteps;
     private readonly CancellationToken _ended;
 
-    private UpgradePhases(Verb run, ProbeRun probe, TimeSpan after, CancellationToken ended) => (_run, _probe, _after, _ended) = (run, probe, after, ended);
+    private UpgradePhases(Verb run, ProbeRun probe, TimeSpan after, bool bySteps, CancellationToken ended) =>
+        (_run, _probe, _after, _bySteps, _ended) = (run, probe, after, bySteps, ended);
 
     /// <summary>
     /// Returns when the coordinator knows what is to be watched, an upgrade by its id or a guest by its name. The task that it gives ends with the
     /// watch, or when the probe has <paramref name="ended"/>.
     /// </summary>
     /// <exception cref="RpcException">The coordinator does not know it, or cannot be reached.</exception>
-    public static async Task<Task> FollowAsync(Verb run, string watched, ProbeRun probe, TimeSpan after, CancellationToken ended)
+    public static async Task<Task> FollowAsync(Verb run, string watched, ProbeRun probe, TimeSpan after, bool bySteps, CancellationToken ended)
     {
-        var phases = new UpgradePhases(run, probe, after, ended);
+        var phases = new UpgradePhases(run, probe, after, bySteps, ended);
         if (Guid.TryParse(watched, out var id))
         {
             var upgrade = await run.Connection.Client.GetUpgradeAsync(new GetUpgradeRequest { Id = id.ToString() }, phases.Call());
@@ -51,18 +53,18 @@ internal sealed class UpgradePhases
         try
         {
             var id = await upgrade();
-            var began = false;
+            var phase = "";
             await foreach (var state in new UpgradeStream(_run.Connection.Client, _run.Surroundings.Time).ReadAsync(id, Lost, _ended))
             {
-                if (!began)
+                var now = state.Ended ? "after" : _bySteps ? state.State : "during";
+                if (phase != now)
                 {
-                    began = true;
-                    _probe.Mark("during");
+                    phase = now;
+                    _probe.Mark(phase);
                 }
 
                 if (state.Ended)
                 {
-                    _probe.Mark("after");
                     await Task.Delay(_after, _run.Surroundings.Time, _ended);
                     _probe.Stop();
                 }

@@ -34,6 +34,24 @@ public sealed record HostHeartbeat
     public required IReadOnlyList<ImageReport> Images { get; init; }
 }
 
+/// <summary>
+/// Coordinator to all host agents: how often each is to beat at most, since there are so many. An agent keeps to it from its next heartbeat on, which says
+/// the new interval, until it is told otherwise or ends. It never beats more often than its own configuration says.
+/// </summary>
+public sealed record PaceHeartbeats
+{
+    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
+
+    /// <summary>Between two heartbeats: above 0, at most <see cref="Longest"/>; anything else is ignored.</summary>
+    public required TimeSpan Interval { get; init; }
+
+    /// <summary>What an agent's interval becomes.</summary>
+    /// <param name="own">As its configuration says.</param>
+    /// <param name="before">What it is now.</param>
+    public TimeSpan Applied(TimeSpan own, TimeSpan before) =>
+        Interval <= TimeSpan.Zero || Interval > Longest ? before : Interval > own ? Interval : own;
+}
+
 /// <summary>State of a guest's virtual machine, as its host sees it.</summary>
 public enum GuestState
 {

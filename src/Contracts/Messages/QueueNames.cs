@@ -9,6 +9,9 @@ public static class QueueNames
     /// <summary>Heartbeats, for any coordinator.</summary>
     public const string CoordinatorHosts = "twinfleet.coordinator.hosts";
 
-    /// <summary>The queue of one host agent; <see cref="ExecuteStep"/> and <see cref="InspectGuest"/> are sent to it.</summary>
+    /// <summary>What no consumer of coordinators or agents could handle, for a person.</summary>
+    public const string DeadLetters = "twinfleet.dead-letters";
+
+    /// <summary>The queue of one host agent; <see cref="ExecuteStep"/>, <see cref="InspectGuest"/> and <see cref="RunGateCommand"/> are sent to it.</summary>
     public static string Host(string host) => $"twinfleet.host.{host}";
 }

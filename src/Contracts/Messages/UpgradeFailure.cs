@@ -80,4 +80,7 @@ public enum UpgradeFailure
 
     /// <summary>Nothing failed: an operator, an emergency stop or a rollout's rule wanted kernel A back.</summary>
     Aborted,
+
+    /// <summary>A gate of the rollout's did not succeed while kernel B stood by, or in its probation; the reason names it.</summary>
+    GateStopped,
 }

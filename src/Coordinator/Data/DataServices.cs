@@ -5,6 +5,15 @@ namespace TwinKernel.Fleet.Coordinator.Data;
 
 internal static class DataServices
 {
+    /// <summary>
+    /// A coordinator that the network has cut off in the middle of a transaction holds its locks no longer than that: PostgreSQL ends it, and
+    /// the others go on. More than any transaction waits for anything but the database.
+    /// </summary>
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(30);
+
+    /// <summary>More statements than there are that come often: the server reads and plans each of them once per connection.</summary>
+    private const int Prepared = 200;
+
     public static WebApplicationBuilder AddFleetData(this WebApplicationBuilder builder)
     {
         string connection = ConnectionString(builder.Configuration);
@@ -15,7 +24,7 @@ internal static class DataServices
             source.UseLoggerFactory(services.GetRequiredService<ILoggerFactory>());
             return source.Build();
         });
-        builder.Services.AddDbContextFactory<FleetDbContext>((services, options) =>
+        builder.Services.AddPooledDbContextFactory<FleetDbContext>((services, options) =>
             options.UseFleet(services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<FleetTransaction>();
         builder.Services.AddSingleton<FleetSchema>();
@@ -35,6 +44,8 @@ internal static class DataServices
         try
         {
             NpgsqlConnectionStringBuilder parsed = new(value);
+            parsed.Options = $"-c idle_in_transaction_session_timeout={LongestSilence.TotalMilliseconds:0} {parsed.Options}".TrimEnd();
+            parsed.MaxAutoPrepare = Prepared;
             return string.IsNullOrEmpty(parsed.Host)
                 ? throw new FleetConfigurationException("ConnectionStrings:Fleet names no Host.")
                 : parsed.ConnectionString;

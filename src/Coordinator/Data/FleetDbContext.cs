@@ -25,6 +25,7 @@ public sealed partial class FleetDbContext(DbContextOptions<FleetDbContext> opti
     public DbSet<HostImageRecord> HostImages => Set<HostImageRecord>();
     public DbSet<RolloutRecord> Rollouts => Set<RolloutRecord>();
     public DbSet<UpgradeRecord> Upgrades => Set<UpgradeRecord>();
+    public DbSet<UpgradeGate> UpgradeGates => Set<UpgradeGate>();
     public DbSet<UpgradeStepRecord> UpgradeSteps => Set<UpgradeStepRecord>();
     public DbSet<StepTimingRecord> StepTimings => Set<StepTimingRecord>();
     public DbSet<RolloutWave> RolloutWaves => Set<RolloutWave>();
@@ -55,6 +56,7 @@ public sealed partial class FleetDbContext(DbContextOptions<FleetDbContext> opti
         conventions.Properties<RolloutKind>().HaveConversion<string>();
         conventions.Properties<RolloutState>().HaveConversion<string>();
         conventions.Properties<MemberState>().HaveConversion<string>();
+        conventions.Properties<GatePoint>().HaveConversion<string>();
         conventions.Properties<GateState>().HaveConversion<string>();
         conventions.Properties<MissedFiringPolicy>().HaveConversion<string>();
         conventions.Properties<FiringOutcome>().HaveConversion<string>();

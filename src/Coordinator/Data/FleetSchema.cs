@@ -9,7 +9,7 @@ public sealed class FleetSchemaException(string message, Exception? inner = null
 public sealed partial class FleetSchema(NpgsqlDataSource database, TimeProvider time, ILogger<FleetSchema> logger)
 {
     /// <summary>The newest migration that this code knows. A database that has later ones as well is accepted.</summary>
-    public const string Required = "20261121124500_Schedules";
+    public const string Required = "20261121144500_UpgradeGates";
 
     /// <summary>The table in which applied migrations are kept.</summary>
     public const string HistoryTable = "schema_history";

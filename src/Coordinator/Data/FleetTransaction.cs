@@ -59,6 +59,8 @@ public sealed partial class FleetTransaction(
     {
         DbUpdateConcurrencyException => true,
         PostgresException { SqlState: PostgresErrorCodes.UniqueViolation } => true,
+        // A later schema came while this connection had the statement prepared; Npgsql prepares it anew.
+        PostgresException { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" } => true,
         NpgsqlException database => database.IsTransient,
         _ => e.InnerException is { } inner && IsWorthRepeating(inner),
     };

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using TwinKernel.Fleet.Coordinator.Data;
 
 namespace TwinKernel.Fleet.Coordinator.Delivery;
 
@@ -42,26 +43,14 @@ public sealed class DeliveryOptionsValidator : IValidateOptions<DeliveryOptions>
     {
         TimeSpan tick = TimeSpan.FromMilliseconds(50);
         List<string> errors = [];
-        InRange("OutboxInterval", options.OutboxInterval, tick, TimeSpan.FromMinutes(1));
-        InRange("ReconcileInterval", options.ReconcileInterval, tick, TimeSpan.FromMinutes(1));
-        InRange("WatchInterval", options.WatchInterval, tick, TimeSpan.FromMinutes(1));
-        InRange("CatchUp", options.CatchUp, TimeSpan.Zero, TimeSpan.FromMinutes(10));
-        InRange("ConfirmWithin", options.ConfirmWithin, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
-        InRange("AnswerWithin", options.AnswerWithin, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
-        InRange("Keep", options.Keep, TimeSpan.FromHours(1), TimeSpan.FromDays(3650));
-        if (options.BatchSize is < 1 or > 1000)
-        {
-            errors.Add($"Delivery:BatchSize ({options.BatchSize}) must be between 1 and 1000.");
-        }
-
+        errors.AddUnlessIn("Delivery:OutboxInterval", options.OutboxInterval, tick, TimeSpan.FromMinutes(1));
+        errors.AddUnlessIn("Delivery:ReconcileInterval", options.ReconcileInterval, tick, TimeSpan.FromMinutes(1));
+        errors.AddUnlessIn("Delivery:WatchInterval", options.WatchInterval, tick, TimeSpan.FromMinutes(1));
+        errors.AddUnlessIn("Delivery:CatchUp", options.CatchUp, TimeSpan.Zero, TimeSpan.FromMinutes(10));
+        errors.AddUnlessIn("Delivery:ConfirmWithin", options.ConfirmWithin, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
+        errors.AddUnlessIn("Delivery:AnswerWithin", options.AnswerWithin, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
+        errors.AddUnlessIn("Delivery:Keep", options.Keep, TimeSpan.FromHours(1), TimeSpan.FromDays(3650));
+        errors.AddUnlessIn("Delivery:BatchSize", options.BatchSize, 1, 1000);
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
-
-        void InRange(string key, TimeSpan value, TimeSpan least, TimeSpan most)
-        {
-            if (value < least || value > most)
-            {
-                errors.Add($"Delivery:{key} ({value}) must be between {least} and {most}.");
-            }
-        }
     }
 }

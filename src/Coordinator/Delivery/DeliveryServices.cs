@@ -2,6 +2,7 @@ using MassTransit;
 using Microsoft.Extensions.Options;
 using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.DeadLetters;
 using TwinKernel.Fleet.Coordinator.Hosts;
 
 namespace TwinKernel.Fleet.Coordinator.Delivery;
@@ -11,6 +12,9 @@ internal static class DeliveryServices
     public static WebApplicationBuilder AddDelivery(this WebApplicationBuilder builder)
     {
         BrokerAddress broker = BrokerAddress.Read(builder.Configuration);
+        DeadLetterNames deadLetters = new();
+        builder.Services.AddSingleton(broker);
+        builder.Services.AddSingleton<ControlDeadLetters>();
         builder.Services.AddOptions<DeliveryOptions>().BindConfiguration(DeliveryOptions.Section).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<DeliveryOptions>, DeliveryOptionsValidator>();
         builder.Services.AddSingleton<ChangeSignals>();
@@ -33,18 +37,23 @@ internal static class DeliveryServices
                     host.Username(broker.User);
                     host.Password(broker.Password);
                     host.PublisherConfirmation = true;
+                    // What a coordinator holds that the network has cut off is another's after twice that.
+                    host.Heartbeat(TimeSpan.FromSeconds(20));
                 });
+                rabbit.SendTopology.ErrorQueueNameFormatter = deadLetters;
+                rabbit.SendTopology.DeadLetterQueueNameFormatter = deadLetters;
                 rabbit.ReceiveEndpoint(QueueNames.CoordinatorSteps, steps =>
                 {
-                    steps.PrefetchCount = 32;
-                    steps.ConcurrentMessageLimit = 8;
+                    // As many as are taken in together, and as many again while they are.
+                    steps.PrefetchCount = 2 * UpgradeInbox.MostTogether;
+                    steps.ConcurrentMessageLimit = 2 * UpgradeInbox.MostTogether;
                     RideOut(steps);
                     steps.ConfigureConsumer<StepConsumer>(context);
                 });
                 rabbit.ReceiveEndpoint(QueueNames.CoordinatorHosts, hosts =>
                 {
-                    hosts.PrefetchCount = 16;
-                    hosts.ConcurrentMessageLimit = 4;
+                    hosts.PrefetchCount = 2 * RecordHeartbeat.MostTogether;
+                    hosts.ConcurrentMessageLimit = 2 * RecordHeartbeat.MostTogether;
                     RideOut(hosts);
                     hosts.ConfigureConsumer<HeartbeatConsumer>(context);
                 });
@@ -54,12 +63,13 @@ internal static class DeliveryServices
         builder.Services.AddHostedService<ChangeListener>();
         builder.Services.AddHostedService<OutboxRelay>();
         builder.Services.AddHostedService<Reconciler>();
+        builder.Services.AddHostedService<HeartbeatPace>();
         return builder;
     }
 
     /// <summary>
     /// Trouble with the database is waited out, for more than a day, with the message unconfirmed, so that a coordinator that
-    /// dies or stops meanwhile leaves it to another. Anything else is tried a few times and then goes to the error queue.
+    /// dies or stops meanwhile leaves it to another. Anything else is tried a few times and then goes to the dead letters.
     /// </summary>
     private static void RideOut(IReceiveEndpointConfigurator endpoint)
     {
@@ -79,7 +89,7 @@ internal static class DeliveryServices
 }
 
 /// <summary>Where the broker is, from <c>Broker:Uri</c>; apart, so that the password is in nothing that is logged.</summary>
-internal sealed record BrokerAddress(string Host, ushort Port, string VirtualHost, string User, string Password)
+public sealed record BrokerAddress(string Host, ushort Port, string VirtualHost, string User, string Password)
 {
     public static BrokerAddress Read(IConfiguration configuration)
     {

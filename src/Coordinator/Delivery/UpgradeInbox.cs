@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
+using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Coordinator.Data;
 using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Upgrades;
@@ -24,11 +25,30 @@ public enum InboxOutcome
 
 /// <summary>
 /// Takes in what hosts say about steps: the inbox row, the upgrade's new state, its journal and the next command are
-/// one transaction, so that a message redelivered after any failure is either not yet or already done, never half.
+/// one transaction, so that a message redelivered after any failure is either not yet or already done, never half. Words
+/// that come together share a transaction, in their order.
 /// </summary>
-public sealed partial class UpgradeInbox(
-    FleetTransaction transactions, IOptions<UpgradeOptions> options, TimeProvider time, ILogger<UpgradeInbox> logger)
+public sealed partial class UpgradeInbox
 {
+    /// <summary>Words in one transaction.</summary>
+    public const int MostTogether = 64;
+
+    private readonly FleetTransaction _transactions;
+    private readonly UpgradeOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<UpgradeInbox> _logger;
+    private readonly GroupCommit<Said, Taken> _group;
+
+    public UpgradeInbox(FleetTransaction transactions, IOptions<UpgradeOptions> options, TimeProvider time, ILogger<UpgradeInbox> logger)
+    {
+        (_transactions, _options, _time, _logger) = (transactions, options.Value, time, logger);
+        _group = new GroupCommit<Said, Taken>(MostTogether, TakeAllAsync);
+    }
+
+    private sealed record Said(Guid? MessageId, Guid UpgradeId, UpgradeEvent.FromHost Word);
+
+    private sealed record Taken(InboxOutcome Outcome, IgnoredEvent? Ignored = null, UpgradeState? Next = null);
+
     /// <param name="messageId">The broker's id of the message; null for words that are not kept (progress).</param>
     /// <param name="upgradeId">The upgrade it is about.</param>
     /// <param name="word">What the host says.</param>
@@ -36,68 +56,89 @@ public sealed partial class UpgradeInbox(
     public async Task<InboxOutcome> TakeAsync(
         Guid? messageId, Guid upgradeId, UpgradeEvent.FromHost word, CancellationToken cancellation)
     {
-        (InboxOutcome outcome, IgnoredEvent? ignored, UpgradeSituation? next) = await transactions.RunAsync(
-            (db, stop) => TakeAsync(db, messageId, upgradeId, word, stop), cancellation);
+        (InboxOutcome outcome, IgnoredEvent? ignored, UpgradeState? next) = await _group.AddAsync(new Said(messageId, upgradeId, word), cancellation);
 
         string name = word.GetType().Name;
         switch (outcome)
         {
             case InboxOutcome.Handled when word is UpgradeEvent.Progressed progressed:
-                Log.Progressed(logger, upgradeId, word.Step, progressed.Message);
+                Log.Progressed(_logger, upgradeId, word.Step, progressed.Message);
                 break;
             case InboxOutcome.Handled when word is UpgradeEvent.Failed failed:
-                Log.StepFailed(logger, upgradeId, word.Step, failed.Failure, failed.Reason, next!.State);
+                Log.StepFailed(_logger, upgradeId, word.Step, failed.Failure, failed.Reason, next!.Value);
                 break;
             case InboxOutcome.Handled:
-                Log.Handled(logger, upgradeId, word.Step, name, next!.State);
+                Log.Handled(_logger, upgradeId, word.Step, name, next!.Value);
                 break;
             case InboxOutcome.Ignored:
-                Log.Ignored(logger, upgradeId, word.Step, name, word.Host, ignored!.Value);
+                Log.Ignored(_logger, upgradeId, word.Step, name, word.Host, ignored!.Value);
                 break;
             case InboxOutcome.UnknownUpgrade:
-                Log.Unknown(logger, upgradeId, word.Step, name, word.Host);
+                Log.Unknown(_logger, upgradeId, word.Step, name, word.Host);
                 break;
             default:
-                Log.Duplicate(logger, upgradeId, word.Step, name);
+                Log.Duplicate(_logger, upgradeId, word.Step, name);
                 break;
         }
 
         return outcome;
     }
 
-    private async Task<(InboxOutcome, IgnoredEvent?, UpgradeSituation?)> TakeAsync(
-        FleetDbContext db, Guid? messageId, Guid upgradeId, UpgradeEvent.FromHost word, CancellationToken cancellation)
+    private Task<IReadOnlyList<Taken>> TakeAllAsync(IReadOnlyList<Said> all, CancellationToken cancellation) =>
+        _transactions.RunAsync((db, stop) => TakeAllAsync(db, all, stop), cancellation);
+
+    private async Task<IReadOnlyList<Taken>> TakeAllAsync(FleetDbContext db, IReadOnlyList<Said> all, CancellationToken cancellation)
     {
-        if (messageId is { } id && await db.Inbox.AnyAsync(message => message.MessageId == id, cancellation))
+        Guid[] messages = [.. all.Select(said => said.MessageId).OfType<Guid>()];
+        HashSet<Guid> taken = [.. await db.Inbox.Where(message => messages.Contains(message.MessageId)).Select(message => message.MessageId).ToListAsync(cancellation)];
+        // A message may also be in the group twice: the broker gave it again after it had lost sight of a consumer.
+        bool[] isFresh = [.. all.Select(said => said.MessageId is not { } id || taken.Add(id))];
+        List<Said> fresh = [.. all.Where((_, at) => isFresh[at])];
+
+        // A word about another step than the current one is ignored: no other's rows are needed.
+        Guid[] ids = [.. fresh.Select(said => said.UpgradeId).Distinct()];
+        UpgradeStep[] steps = [.. fresh.Select(said => said.Word.Step).Distinct()];
+        Dictionary<Guid, UpgradeRecord> upgrades = await db.Upgrades
+            .Include(row => row.Steps.Where(step => steps.Contains(step.Step))).ThenInclude(step => step.Timings)
+            .Where(row => ids.Contains(row.Id)).ToDictionaryAsync(row => row.Id, cancellation);
+        Dictionary<GuestId, GuestRecord> guests = await GuestRecord.LockAsync(
+            db, fresh.Where(said => Report(said.Word) is not null && upgrades.GetValueOrDefault(said.UpgradeId)?.HostName == said.Word.Host)
+                .Select(said => GuestOf(upgrades[said.UpgradeId])), cancellation);
+
+        DateTimeOffset now = _time.GetUtcNow();
+        Taken[] results =
+        [
+            .. all.Select((said, at) => !isFresh[at] ? new Taken(InboxOutcome.Duplicate)
+                : upgrades.TryGetValue(said.UpgradeId, out UpgradeRecord? upgrade) ? Take(db, said, upgrade, guests.GetValueOrDefault(GuestOf(upgrade)), now)
+                : new Taken(InboxOutcome.UnknownUpgrade)),
+        ];
+        string[] proven = [.. all.Where((_, at) => results[at].Next == UpgradeState.Completed).Select(said => upgrades[said.UpgradeId].ImageDigest).Distinct()];
+        if (proven.Length > 0)
         {
-            return (InboxOutcome.Duplicate, null, null);
+            // Only the first of them writes, so that those that end together do not wait for each other.
+            await db.Images.Where(image => proven.Contains(image.Digest) && image.ProvenAt == null)
+                .ExecuteUpdateAsync(image => image.SetProperty(row => row.ProvenAt, now), cancellation);
         }
 
-        UpgradeRecord? upgrade = await db.Upgrades
-            .Include(row => row.Steps).ThenInclude(step => step.Timings)
-            .SingleOrDefaultAsync(row => row.Id == upgradeId, cancellation);
-        if (upgrade is null)
-        {
-            return (InboxOutcome.UnknownUpgrade, null, null);
-        }
+        return results;
+    }
 
+    private Taken Take(FleetDbContext db, Said said, UpgradeRecord upgrade, GuestRecord? guest, DateTimeOffset now)
+    {
+        UpgradeEvent.FromHost word = said.Word;
         if (Report(word)?.Guest is { } seen && word.Host == upgrade.HostName)
         {
-            GuestRecord? guest = await db.Guests
-                .FromSql($"select * from guests where host_name = {upgrade.HostName} and name = {upgrade.GuestName} for update")
-                .SingleOrDefaultAsync(cancellation);
             guest?.Observe(seen);
         }
 
-        DateTimeOffset now = time.GetUtcNow();
         int attempt = upgrade.Attempt;
-        UpgradeDecision decision = UpgradeJournal.Apply(db, upgrade, word, options.Value, now);
-        if (messageId is { } taken && Word(word) is { } kind)
+        UpgradeDecision decision = UpgradeJournal.Apply(db, upgrade, word, _options, now);
+        if (said.MessageId is { } id && Word(word) is { } kind)
         {
             db.Inbox.Add(new InboxMessage
             {
-                MessageId = taken,
-                UpgradeId = upgradeId,
+                MessageId = id,
+                UpgradeId = said.UpgradeId,
                 Epoch = word.Epoch,
                 Step = word.Step,
                 Attempt = attempt,
@@ -107,20 +148,16 @@ public sealed partial class UpgradeInbox(
             });
         }
 
-        if (decision is { Ignored: null, Next.State: UpgradeState.Completed })
+        if (decision is { Ignored: null, Next.State: UpgradeState.Completed } && guest is not null)
         {
             // Its host says the same with its next heartbeat; a rollout that is undone at once must not miss it.
-            await db.Guests.Where(guest => guest.HostName == upgrade.HostName && guest.Name == upgrade.GuestName)
-                .ExecuteUpdateAsync(guest => guest.SetProperty(row => row.ImageDigest, upgrade.ImageDigest), cancellation);
-            // Only the first of them writes, so that those that end together do not wait for each other.
-            await db.Images.Where(image => image.Digest == upgrade.ImageDigest && image.ProvenAt == null)
-                .ExecuteUpdateAsync(image => image.SetProperty(row => row.ProvenAt, now), cancellation);
+            guest.ImageDigest = upgrade.ImageDigest;
         }
 
-        return decision.Ignored is { } reason
-            ? (InboxOutcome.Ignored, reason, null)
-            : (InboxOutcome.Handled, null, decision.Next);
+        return decision.Ignored is { } reason ? new Taken(InboxOutcome.Ignored, reason) : new Taken(InboxOutcome.Handled, null, decision.Next.State);
     }
+
+    private static GuestId GuestOf(UpgradeRecord upgrade) => new(upgrade.HostName, upgrade.GuestName);
 
     private static StepReport? Report(UpgradeEvent.FromHost word) => word switch
     {
@@ -141,27 +178,27 @@ public sealed partial class UpgradeInbox(
     {
         [LoggerMessage(3001, LogLevel.Information, "Upgrade {Upgrade}: {Step} {Word}; now {State}")]
         public static partial void Handled(
-            ILogger logger, Guid upgrade, Contracts.Messages.UpgradeStep step, string word, UpgradeState state);
+            ILogger logger, Guid upgrade, UpgradeStep step, string word, UpgradeState state);
 
         [LoggerMessage(3002, LogLevel.Warning, "Upgrade {Upgrade}: {Step} failed ({Failure}: {Reason}); now {State}")]
         public static partial void StepFailed(
-            ILogger logger, Guid upgrade, Contracts.Messages.UpgradeStep step,
-            Contracts.Messages.UpgradeFailure failure, string reason, UpgradeState state);
+            ILogger logger, Guid upgrade, UpgradeStep step,
+            UpgradeFailure failure, string reason, UpgradeState state);
 
         [LoggerMessage(3003, LogLevel.Information, "Upgrade {Upgrade}: {Step} {Word} from {Host} ignored: {Ignored}")]
         public static partial void Ignored(
-            ILogger logger, Guid upgrade, Contracts.Messages.UpgradeStep step, string word, string host, IgnoredEvent ignored);
+            ILogger logger, Guid upgrade, UpgradeStep step, string word, string host, IgnoredEvent ignored);
 
         [LoggerMessage(3004, LogLevel.Warning, "Upgrade {Upgrade} is not known; {Step} {Word} from {Host} ignored")]
         public static partial void Unknown(
-            ILogger logger, Guid upgrade, Contracts.Messages.UpgradeStep step, string word, string host);
+            ILogger logger, Guid upgrade, UpgradeStep step, string word, string host);
 
         [LoggerMessage(3005, LogLevel.Information, "Upgrade {Upgrade}: {Step} {Word} was taken in before")]
         public static partial void Duplicate(
-            ILogger logger, Guid upgrade, Contracts.Messages.UpgradeStep step, string word);
+            ILogger logger, Guid upgrade, UpgradeStep step, string word);
 
         [LoggerMessage(3006, LogLevel.Debug, "Upgrade {Upgrade}: {Step}: {Message}")]
         public static partial void Progressed(
-            ILogger logger, Guid upgrade, Contracts.Messages.UpgradeStep step, string message);
+            ILogger logger, Guid upgrade, UpgradeStep step, string message);
     }
 }

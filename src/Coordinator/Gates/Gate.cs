@@ -70,10 +70,4 @@ public static class Gate
         return new GateVerdict(
             GateState.Stopped, null, inTime is [.., var decisive] ? decisive.Outcome : GateOutcome.Error, $"Gate '{gate.Name}' did not succeed {end}: {last}.");
     }
-
-    /// <summary>Of several gates at one point: stopped when one is, else to be asked when one is (at the earliest time), else passed. None: passed.</summary>
-    public static GateVerdict Together(IReadOnlyList<GateVerdict> verdicts) =>
-        verdicts.FirstOrDefault(verdict => verdict.State == GateState.Stopped)
-        ?? verdicts.Where(verdict => verdict.State == GateState.Ask).MinBy(verdict => verdict.AskAt)
-        ?? new GateVerdict(GateState.Passed, null, GateOutcome.Success, "");
 }

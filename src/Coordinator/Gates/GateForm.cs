@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using NodaTime;
 using TwinKernel.Fleet.Coordinator.Requests;
 using TwinKernel.Fleet.Coordinator.Selection;
@@ -5,8 +6,11 @@ using TwinKernel.Fleet.Coordinator.Selection;
 namespace TwinKernel.Fleet.Coordinator.Gates;
 
 /// <summary>A gate as text and numbers: its JSON form. What is null has the default of <see cref="GateSpec"/>.</summary>
-public sealed record GateForm
+public sealed partial record GateForm
 {
+    /// <summary>Of a host's command line, in characters.</summary>
+    public const int LongestCommand = 256;
+
     /// <summary>1 to 63 letters, digits, <c>-</c>, <c>_</c> and <c>.</c>; each name once in a wave.</summary>
     public string? Name { get; init; }
 
@@ -46,11 +50,6 @@ public sealed record GateForm
         LabelRules.CheckName(Name, $"{field}.name", violations);
         GateKind? kind = Choice.Read<GateKind>(Kind, $"{field}.kind", null, violations);
         GatePoint? point = Choice.Read<GatePoint>(Point, $"{field}.point", null, violations);
-        if (point == GatePoint.AfterWave && kind is GateKind.GuestProbe or GateKind.HostCommand)
-        {
-            violations.Add(new Violation($"{field}.point", $"After a wave there is no one guest for a {Kind}; standby and probation have one."));
-        }
-
         GateExpectation? expect = null;
         if (kind is { } known)
         {
@@ -67,7 +66,8 @@ public sealed record GateForm
         Duration deadline = DurationText.Read(Deadline, $"{field}.deadline", GateSpec.DefaultDeadline, second, GateSpec.LongestDeadline, violations);
         Duration interval = DurationText.Read(Interval, $"{field}.interval", GateSpec.DefaultInterval, second, GateSpec.LongestDeadline, violations);
         Duration timeout = DurationText.Read(
-            Timeout, $"{field}.timeout", Duration.Min(GateSpec.DefaultTimeout, deadline), second, deadline, violations);
+            Timeout, $"{field}.timeout", Duration.Min(GateSpec.DefaultTimeout, deadline), second,
+            kind == GateKind.HostCommand ? Duration.Min(GateSpec.LongestCommandTimeout, deadline) : deadline, violations);
         return violations.Count > before ? null : new GateSpec
         {
             Name = Name!,
@@ -88,7 +88,8 @@ public sealed record GateForm
         string? trouble = kind switch
         {
             GateKind.GuestProbe => string.IsNullOrEmpty(Target) ? null : "A guest-probe has no target: it is the guest's service.",
-            GateKind.HostCommand => string.IsNullOrWhiteSpace(Target) ? "A host-command has a command line as its target." : null,
+            GateKind.HostCommand => CommandForm().IsMatch(Target ?? "") ? null
+                : $"'{Target}' is no file name in the hosts' directory of gate commands with arguments behind it, separated by blanks; at most {LongestCommand} characters.",
             _ => Uri.TryCreate(Target, UriKind.Absolute, out Uri? url) && url.Scheme is "http" or "https"
                 ? null : $"'{Target}' is no http or https URL.",
         };
@@ -120,4 +121,7 @@ public sealed record GateForm
 
         return null;
     }
+
+    [GeneratedRegex(@"\A(?=.{1,256}\z)[A-Za-z0-9_][A-Za-z0-9_.-]*( +[^\s\p{Cc}]+)*\z")]
+    private static partial Regex CommandForm();
 }

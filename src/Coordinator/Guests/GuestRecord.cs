@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Data;
 using TwinKernel.Fleet.Coordinator.Hosts;
 
 namespace TwinKernel.Fleet.Coordinator.Guests;
@@ -39,12 +40,19 @@ public sealed class GuestRecord
 
     /// <summary>
     /// Takes in what the host saw, unless something later is known: heartbeats and results of steps come by different ways. Null: the guest
-    /// does not run. A clock that was set back by more than <see cref="ClockPatience"/> starts anew.
+    /// does not run. A clock that was set back by more than <see cref="ClockPatience"/> starts anew. What was seen again less than
+    /// <see cref="Repeated"/> later is not noted.
     /// </summary>
     public void Observe(GuestObservation? seen)
     {
         DateTimeOffset? at = seen?.ObservedAt.ToUniversalTime();
         if (at < ObservedAt && ObservedAt - at < ClockPatience)
+        {
+            return;
+        }
+
+        // Thousands of guests are observed every few seconds, and few of them change.
+        if (seen is not null && at - ObservedAt is { } since && since >= TimeSpan.Zero && since < Repeated && IsAsKnown(seen))
         {
             return;
         }
@@ -60,7 +68,27 @@ public sealed class GuestRecord
         MachineMemoryOwnedBytes = seen?.MachineMemoryOwnedBytes ?? 0;
     }
 
+    /// <summary>Holds the rows until the end of the transaction, taken in one order everywhere. Those that there are not are left out.</summary>
+    internal static async Task<Dictionary<GuestId, GuestRecord>> LockAsync(FleetDbContext db, IEnumerable<GuestId> guests, CancellationToken cancellation)
+    {
+        GuestId[] wanted = [.. guests.Distinct()];
+        string[] hosts = [.. wanted.Select(guest => guest.Host)];
+        string[] names = [.. wanted.Select(guest => guest.Name)];
+        return wanted.Length == 0
+            ? []
+            : await db.Guests.FromSql(
+                $"""
+                 select guests.* from guests join unnest({hosts}, {names}) as wanted (host, guest) on host = host_name and guest = name
+                 order by host_name, name for update of guests
+                 """).ToDictionaryAsync(guest => new GuestId(guest.HostName, guest.Name), cancellation);
+    }
+
+    private bool IsAsKnown(GuestObservation seen) =>
+        (KernelRelease, BootId, HasParent, CpusOnline, CpusPresent, MemoryBytes, MachineMemoryBytes, MachineMemoryOwnedBytes)
+        == (seen.KernelRelease, seen.BootId, seen.HasParent, seen.CpusOnline, seen.CpusPresent, seen.MemoryBytes, seen.MachineMemoryBytes, seen.MachineMemoryOwnedBytes);
+
     private static readonly TimeSpan ClockPatience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Repeated = TimeSpan.FromSeconds(30);
 
     internal sealed class Map : IEntityTypeConfiguration<GuestRecord>
     {

@@ -1,6 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
-using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using TwinKernel.Fleet.Contracts.Guest;
@@ -15,12 +14,13 @@ using Wire = TwinKernel.Fleet.Contracts.Fleet;
 namespace TwinKernel.Fleet.Coordinator.Guests;
 
 /// <summary>What is in a guest now: asked of its host's agent over the host's queue, kept nowhere.</summary>
-public sealed class InspectGuest(FleetTransaction database, IBus bus, IOptions<DeliveryOptions> options, TimeProvider time)
+public sealed class InspectGuest(FleetTransaction database, HostQuestion hosts, IOptions<DeliveryOptions> options, TimeProvider time)
 {
     public async Task<Wire.InspectGuestResponse> HandleAsync(Wire.InspectGuestRequest request, CancellationToken cancellation)
     {
         string host = await database.ReadAsync((db, stop) => HostOfAsync(db, request, stop), cancellation);
-        GuestInspected answer = await AskAsync(host, request.Guest, cancellation);
+        GuestInspected answer = await hosts.AskAsync<Question, GuestInspected>(
+            host, new Question { Host = host, Guest = request.Guest }, options.Value.AnswerWithin, cancellation);
         if (answer.Inspection is not { } inspection)
         {
             throw Refusal.NotReady([("guest", answer.Problem ?? $"Host {host} gave no answer for guest {request.Guest}.")]);
@@ -61,23 +61,5 @@ public sealed class InspectGuest(FleetTransaction database, IBus bus, IOptions<D
             _ => throw Refusal.Invalid([("host",
                 $"is missing: hosts {string.Join(", ", hosts.Select(host => host.Name))} each have a guest '{request.Guest}'.")]),
         };
-    }
-
-    private async Task<GuestInspected> AskAsync(string host, string guest, CancellationToken cancellation)
-    {
-        IRequestClient<Question> client = bus.CreateRequestClient<Question>(new Uri($"queue:{QueueNames.Host(host)}"), options.Value.AnswerWithin);
-        try
-        {
-            return (await client.GetResponse<GuestInspected>(new Question { Host = host, Guest = guest }, cancellation)).Message;
-        }
-        catch (RequestTimeoutException)
-        {
-            throw Refusal.NotReady([("host",
-                $"The agent of host {host} did not answer within {options.Value.AnswerWithin.TotalSeconds:0.#} s; see that it runs and reaches the broker.")]);
-        }
-        catch (RequestException e) when (!cancellation.IsCancellationRequested)
-        {
-            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, $"The broker could not be asked: {e.GetBaseException().Message}"));
-        }
     }
 }

@@ -48,7 +48,7 @@ public sealed class ListGuests(FleetTransaction database)
         MemoryBytes = (ulong)guest.MemoryBytes,
         ActiveUpgrade = activeUpgrade?.ToString() ?? "",
         Address = guest.ServiceAddress,
-        Labels = { LabelColumn.Of(host, guest) },
+        Labels = { LabelColumn.Of(host, guest.Name, guest.Labels) },
         Quarantine = guest.Quarantine ?? "",
     };
 

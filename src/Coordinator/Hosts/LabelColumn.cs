@@ -10,16 +10,16 @@ namespace TwinKernel.Fleet.Coordinator.Hosts;
 internal static class LabelColumn
 {
     /// <summary>All labels by which a guest is selected: its host's, its own, and the two names.</summary>
-    public static Dictionary<string, string> Of(HostRecord host, GuestRecord guest)
+    public static Dictionary<string, string> Of(HostRecord host, string guest, IReadOnlyDictionary<string, string> own)
     {
         Dictionary<string, string> labels = new(host.Labels);
-        foreach ((string key, string value) in guest.Labels)
+        foreach ((string key, string value) in own)
         {
             labels[key] = value;
         }
 
         labels["host"] = host.Name;
-        labels["guest"] = guest.Name;
+        labels["guest"] = guest;
         return labels;
     }
 

@@ -16,74 +16,115 @@ public sealed class HeartbeatConsumer(RecordHeartbeat record) : IConsumer<HostHe
 }
 
 /// <summary>
-/// Makes host, guests and images what the host's agent observes. A heartbeat that is not newer than the newest one taken
-/// in changes nothing: within one run of the agent the sequence decides, between runs the start of the run.
+/// Makes hosts, guests and images what the hosts' agents observe. A heartbeat that is not newer than the newest one taken
+/// in changes nothing: within one run of the agent the sequence decides, between runs the start of the run. Heartbeats of several hosts
+/// that come together share a transaction.
 /// </summary>
-public sealed partial class RecordHeartbeat(
-    FleetTransaction transactions, TimeProvider time, ILogger<RecordHeartbeat> logger)
+public sealed partial class RecordHeartbeat
 {
+    /// <summary>Heartbeats in one transaction.</summary>
+    public const int MostTogether = 512;
+
+    private static readonly TimeSpan LongestRest = TimeSpan.FromMilliseconds(250);
+
+    private readonly FleetTransaction _transactions;
+    private readonly TimeProvider _time;
+    private readonly ILogger<RecordHeartbeat> _logger;
+    private readonly GroupCommit<HostHeartbeat, bool> _group;
+
+    public RecordHeartbeat(FleetTransaction transactions, TimeProvider time, ILogger<RecordHeartbeat> logger)
+    {
+        (_transactions, _time, _logger) = (transactions, time, logger);
+        _group = new GroupCommit<HostHeartbeat, bool>(
+            MostTogether, (beats, cancellation) => _transactions.RunAsync((db, stop) => WriteAsync(db, beats, stop), cancellation), beat => beat.Host, LongestRest);
+    }
+
     /// <summary>False when the heartbeat was older than what is known.</summary>
     /// <exception cref="InvalidHeartbeatException">It says what cannot be.</exception>
     public async Task<bool> HandleAsync(HostHeartbeat beat, CancellationToken cancellation)
     {
         HeartbeatRules.Check(beat);
-        bool taken = await transactions.RunAsync((db, stop) => WriteAsync(db, beat, stop), cancellation);
+        bool taken = await _group.AddAsync(beat, cancellation);
         if (!taken)
         {
-            Log.Older(logger, beat.Host, beat.Sequence);
+            Log.Older(_logger, beat.Host, beat.Sequence);
         }
         else if (beat.Sequence == 1)
         {
-            Log.Registered(logger, beat.Host, beat.AgentVersion, beat.Accelerator, beat.Guests.Count, beat.Images.Count);
+            Log.Registered(_logger, beat.Host, beat.AgentVersion, beat.Accelerator, beat.Guests.Count, beat.Images.Count);
         }
 
         return taken;
     }
 
-    private async Task<bool> WriteAsync(FleetDbContext db, HostHeartbeat beat, CancellationToken cancellation)
+    /// <param name="db">In a transaction.</param>
+    /// <param name="all">Of different hosts.</param>
+    /// <param name="cancellation">Gives up.</param>
+    private async Task<IReadOnlyList<bool>> WriteAsync(FleetDbContext db, IReadOnlyList<HostHeartbeat> all, CancellationToken cancellation)
     {
-        DateTimeOffset now = time.GetUtcNow();
-        DateTimeOffset startedAt = beat.StartedAt.ToUniversalTime();
+        DateTimeOffset now = _time.GetUtcNow();
 
-        string labels = JsonSerializer.Serialize(beat.Labels);
-
-        // The row's lock orders heartbeats of one host; the condition keeps an older one out.
-        int written = await db.Database.ExecuteSqlAsync(
-            $"""
-             insert into hosts (name, incarnation, incarnation_started_at, sequence, heartbeat_interval, last_seen, agent_version, accelerator, labels)
-             values ({beat.Host}, {beat.Incarnation}, {startedAt}, {beat.Sequence}, {beat.Interval}, {now}, {beat.AgentVersion}, {beat.Accelerator}, {labels}::jsonb)
-             on conflict (name) do update set
-               incarnation = excluded.incarnation, incarnation_started_at = excluded.incarnation_started_at,
-               sequence = excluded.sequence, heartbeat_interval = excluded.heartbeat_interval,
-               last_seen = excluded.last_seen, agent_version = excluded.agent_version, accelerator = excluded.accelerator,
-               labels = excluded.labels
-             where (hosts.incarnation = excluded.incarnation and hosts.sequence < excluded.sequence)
-                or (hosts.incarnation <> excluded.incarnation and hosts.incarnation_started_at < excluded.incarnation_started_at)
-             """, cancellation);
-        if (written == 0)
+        // In one order everywhere, so that two coordinators do not wait for each other.
+        HostHeartbeat[] beats = [.. all.OrderBy(beat => beat.Host, StringComparer.Ordinal)];
+        HashSet<string> newer = await WriteHostsAsync(db, beats, now, cancellation);
+        beats = [.. beats.Where(beat => newer.Contains(beat.Host))];
+        if (beats.Length > 0)
         {
-            return false;
+            await WriteGuestsAsync(db, beats, now, cancellation);
+            await WriteImagesAsync(db, beats, now, cancellation);
         }
 
-        await WriteGuestsAsync(db, beat, now, cancellation);
-        await WriteImagesAsync(db, beat, now, cancellation);
-        return true;
+        return [.. all.Select(beat => newer.Contains(beat.Host))];
     }
 
-    private static async Task WriteGuestsAsync(
-        FleetDbContext db, HostHeartbeat beat, DateTimeOffset now, CancellationToken cancellation)
+    /// <summary>Those whose heartbeat was newer than what is known.</summary>
+    private static async Task<HashSet<string>> WriteHostsAsync(FleetDbContext db, HostHeartbeat[] beats, DateTimeOffset now, CancellationToken cancellation)
     {
+        string[] names = [.. beats.Select(beat => beat.Host)];
+        Guid[] incarnations = [.. beats.Select(beat => beat.Incarnation)];
+        DateTimeOffset[] starts = [.. beats.Select(beat => beat.StartedAt.ToUniversalTime())];
+        long[] sequences = [.. beats.Select(beat => beat.Sequence)];
+        TimeSpan[] intervals = [.. beats.Select(beat => beat.Interval)];
+        string[] versions = [.. beats.Select(beat => beat.AgentVersion)];
+        string[] accelerators = [.. beats.Select(beat => beat.Accelerator)];
+        string[] labels = [.. beats.Select(beat => JsonSerializer.Serialize(beat.Labels))];
+
+        // The row's lock orders heartbeats of one host; the condition keeps an older one out.
+        return
+        [
+            .. await db.Database.SqlQuery<string>(
+                $"""
+                 insert into hosts (name, incarnation, incarnation_started_at, sequence, heartbeat_interval, last_seen, agent_version, accelerator, labels)
+                 select name, incarnation, started, sequence, beat, {now}, version, accelerator, labels::jsonb
+                 from unnest({names}, {incarnations}, {starts}, {sequences}, {intervals}, {versions}, {accelerators}, {labels})
+                   as said (name, incarnation, started, sequence, beat, version, accelerator, labels)
+                 on conflict (name) do update set
+                   incarnation = excluded.incarnation, incarnation_started_at = excluded.incarnation_started_at,
+                   sequence = excluded.sequence, heartbeat_interval = excluded.heartbeat_interval,
+                   last_seen = excluded.last_seen, agent_version = excluded.agent_version, accelerator = excluded.accelerator,
+                   labels = excluded.labels
+                 where (hosts.incarnation = excluded.incarnation and hosts.sequence < excluded.sequence)
+                    or (hosts.incarnation <> excluded.incarnation and hosts.incarnation_started_at < excluded.incarnation_started_at)
+                 returning name
+                 """).ToListAsync(cancellation),
+        ];
+    }
+
+    private static async Task WriteGuestsAsync(FleetDbContext db, HostHeartbeat[] beats, DateTimeOffset now, CancellationToken cancellation)
+    {
+        string[] hosts = [.. beats.Select(beat => beat.Host)];
+
         // Locked: an upgrade that begins now counts the epoch of the same rows.
-        Dictionary<string, GuestRecord> known = await db.Guests
-            .FromSql($"select * from guests where host_name = {beat.Host} order by name for update")
-            .ToDictionaryAsync(guest => guest.Name, cancellation);
-        foreach (GuestReport report in beat.Guests)
+        Dictionary<GuestId, GuestRecord> known = await db.Guests
+            .FromSql($"select * from guests where host_name = any({hosts}) order by host_name, name for update")
+            .ToDictionaryAsync(guest => new GuestId(guest.HostName, guest.Name), cancellation);
+        foreach ((string host, GuestReport report) in beats.SelectMany(beat => beat.Guests, (beat, report) => (beat.Host, report)))
         {
-            if (!known.Remove(report.Guest, out GuestRecord? guest))
+            if (!known.Remove(new GuestId(host, report.Guest), out GuestRecord? guest))
             {
                 guest = new GuestRecord
                 {
-                    HostName = beat.Host,
+                    HostName = host,
                     Name = report.Guest,
                     ImageDigest = report.ImageDigest,
                     ServiceAddress = report.ServiceAddress,
@@ -105,16 +146,17 @@ public sealed partial class RecordHeartbeat(
         }
     }
 
-    private static async Task WriteImagesAsync(
-        FleetDbContext db, HostHeartbeat beat, DateTimeOffset now, CancellationToken cancellation)
+    private static async Task WriteImagesAsync(FleetDbContext db, HostHeartbeat[] beats, DateTimeOffset now, CancellationToken cancellation)
     {
-        ImageReport[] images = [.. beat.Images.DistinctBy(image => image.Digest).OrderBy(image => image.Digest, StringComparer.Ordinal)];
-        string[] digests = [.. images.Select(image => image.Digest)];
+        (string Host, ImageReport Image)[] reports =
+            [.. beats.SelectMany(beat => beat.Images.DistinctBy(image => image.Digest), (beat, image) => (beat.Host, image))];
+        string[] digests = [.. reports.Select(report => report.Image.Digest).Distinct()];
         string[] known = await db.Images.Where(image => digests.Contains(image.Digest))
             .Select(image => image.Digest).ToArrayAsync(cancellation);
 
         // In one order everywhere, so that two hosts that report the same new images do not wait for each other.
-        foreach (ImageReport image in images.ExceptBy(known, image => image.Digest))
+        foreach (ImageReport image in reports.Select(report => report.Image).DistinctBy(image => image.Digest)
+            .ExceptBy(known, image => image.Digest).OrderBy(image => image.Digest, StringComparer.Ordinal))
         {
             await db.Database.ExecuteSqlAsync(
                 $"""
@@ -124,12 +166,19 @@ public sealed partial class RecordHeartbeat(
                  """, cancellation);
         }
 
-        await db.Database.ExecuteSqlAsync(
-            $"delete from host_images where host_name = {beat.Host} and digest <> all ({digests})", cancellation);
+        string[] hosts = [.. beats.Select(beat => beat.Host)];
+        string[] holders = [.. reports.Select(report => report.Host)];
+        string[] held = [.. reports.Select(report => report.Image.Digest)];
         await db.Database.ExecuteSqlAsync(
             $"""
+             with held as (select * from unnest({holders}, {held}) as said (host, digest)),
+             gone as (
+               delete from host_images where host_name = any({hosts})
+                 and not exists (select 1 from held where held.host = host_name and held.digest = host_images.digest))
              insert into host_images (host_name, digest)
-             select {beat.Host}, held from unnest({digests}) as held
+             select host, held.digest from held
+             where not exists (select 1 from host_images known where known.host_name = host and known.digest = held.digest)
+             order by 1, 2
              on conflict do nothing
              """, cancellation);
     }

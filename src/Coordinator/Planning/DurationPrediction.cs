@@ -11,8 +11,12 @@ public static class DurationPrediction
     public const int EnoughSeen = 5;
     public static readonly Duration DefaultUpgrade = Duration.FromMinutes(10), DefaultRollback = Duration.FromMinutes(2);
 
-    public static Duration Upgrade(IReadOnlyList<Duration> ofGuest, IReadOnlyList<Duration> ofFleet) =>
-        ofGuest.Count >= EnoughSeen ? P95(ofGuest) : ofFleet.Count > 0 ? P95(ofFleet) : DefaultUpgrade;
+    /// <summary>Of a guest of which too little was seen.</summary>
+    public static Duration Upgrade(IReadOnlyList<Duration> ofFleet) => ofFleet.Count > 0 ? P95(ofFleet) : DefaultUpgrade;
+
+    /// <param name="ofGuest">What was seen of it.</param>
+    /// <param name="ofFleet">What is expected of any guest.</param>
+    public static Duration Upgrade(IReadOnlyList<Duration> ofGuest, Duration ofFleet) => ofGuest.Count >= EnoughSeen ? P95(ofGuest) : ofFleet;
 
     public static Duration Rollback(IReadOnlyList<Duration> ofFleet) => ofFleet.Count > 0 ? P95(ofFleet) : DefaultRollback;
 

@@ -47,7 +47,7 @@ public sealed record PlannedGuest
     /// <summary>Empty: it will be upgraded. A blocked guest stays in its wave, and is looked at again when its turn comes.</summary>
     public required IReadOnlyList<Blocker> Blockers { get; init; }
 
-    /// <summary>p95 of what was seen, see <see cref="DurationPrediction"/>.</summary>
+    /// <summary>p95 of what was seen, see <see cref="DurationPrediction"/>, and the time of the gates inside the upgrade.</summary>
     public required Duration Predicted { get; init; }
     public required Duration PredictedRollback { get; init; }
 
@@ -65,7 +65,7 @@ public sealed record PlannedWave
     public required WaveRule Rule { get; init; }
     public required IReadOnlyList<PlannedGuest> Guests { get; init; }
 
-    /// <summary>First start and last end, settle time included; null when all of its guests are blocked.</summary>
+    /// <summary>First start and last end, settle time and gates after the wave included; null when all of its guests are blocked.</summary>
     public Instant? StartsAt { get; init; }
     public Instant? EndsAt { get; init; }
 }

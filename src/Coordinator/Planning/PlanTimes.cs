@@ -1,4 +1,5 @@
 using NodaTime;
+using TwinKernel.Fleet.Coordinator.Gates;
 using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Limits;
 using TwinKernel.Fleet.Coordinator.Windows;
@@ -12,17 +13,18 @@ namespace TwinKernel.Fleet.Coordinator.Planning;
 internal sealed class PlanTimes(FleetSnapshot fleet, RolloutSpec spec, WindowSet windows)
 {
     private readonly Duration _rollback = DurationPrediction.Rollback(fleet.SeenRollbacks);
-    private readonly Duration _ofFleet = DurationPrediction.Upgrade([], fleet.SeenUpgrades);
+    private readonly Duration _ofFleet = DurationPrediction.Upgrade(fleet.SeenUpgrades);
     private readonly Dictionary<Duration, WindowFit> _fits = [];
     private readonly HashSet<GuestId> _upgraded = [];
 
     public PlannedWave Play(WaveDraft wave, int index, IReadOnlyDictionary<GuestId, IReadOnlyList<Blocker>> blockers, Instant begin)
     {
+        Duration gates = GateSpec.TimeInUpgrade(wave.Rule.Gates);
         PlannedGuest[] guests = [.. wave.Guests.Select(guest => new PlannedGuest
         {
             Id = guest.Id,
             Blockers = blockers[guest.Id],
-            Predicted = guest.SeenUpgrades.Count >= DurationPrediction.EnoughSeen ? DurationPrediction.Upgrade(guest.SeenUpgrades, []) : _ofFleet,
+            Predicted = DurationPrediction.Upgrade(guest.SeenUpgrades, _ofFleet) + gates,
             PredictedRollback = _rollback,
         })];
         new Run(this, guests, new AdmissionCount(Scopes(wave)), begin).Play();
@@ -34,7 +36,7 @@ internal sealed class PlanTimes(FleetSnapshot fleet, RolloutSpec spec, WindowSet
             Rule = wave.Rule,
             Guests = guests,
             StartsAt = guests.Min(guest => guest.StartsAt),
-            EndsAt = ends + wave.Rule.Settle,
+            EndsAt = ends + wave.Rule.Settle + GateSpec.TimeOf(wave.Rule.Gates, GatePoint.AfterWave),
         };
     }
 

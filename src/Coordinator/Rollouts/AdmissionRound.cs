@@ -1,5 +1,6 @@
 using NodaTime;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Gates;
 using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Limits;
 using TwinKernel.Fleet.Coordinator.Planning;
@@ -53,12 +54,13 @@ internal sealed record AdmissionRound
     {
         Dictionary<GuestId, GuestSnapshot> guests = Fleet.Guests.ToDictionary(guest => guest.Id);
         WindowSet windows = new(Order.Spec.Windows, [.. Fleet.Calendars.Where(calendar => Order.Spec.Calendars.Contains(calendar.Name))]);
+        Duration upgrade = DurationPrediction.Upgrade(Fleet.SeenUpgrades);
         Duration rollback = DurationPrediction.Rollback(Fleet.SeenRollbacks);
         List<(RolloutMember Member, Considered? Result)> all =
         [
             .. members.Select(member => (member, member.State == MemberState.UndoWaiting
                 ? BeforeUndo(member, guests.GetValueOrDefault(member.Guest))
-                : BeforeUpgrade(member, guests.GetValueOrDefault(member.Guest), windows, rollback))),
+                : BeforeUpgrade(member, guests.GetValueOrDefault(member.Guest), windows, upgrade, rollback))),
         ];
         AdmissionDecision limits = Admission.Decide(Scopes(), [.. all.Where(one => one.Result is null).Select(one => one.Member.Guest)]);
         HashSet<GuestId> admitted = [.. limits.Admitted];
@@ -92,7 +94,7 @@ internal sealed record AdmissionRound
     }
 
     /// <summary>Null: only the limits are left to be asked.</summary>
-    private Considered? BeforeUpgrade(RolloutMember member, GuestSnapshot? guest, WindowSet windows, Duration rollback)
+    private Considered? BeforeUpgrade(RolloutMember member, GuestSnapshot? guest, WindowSet windows, Duration upgrade, Duration rollback)
     {
         if (guest is null)
         {
@@ -112,7 +114,7 @@ internal sealed record AdmissionRound
         }
 
         return Waits(member) is { } waits ? new Considered(member, Turn.Wait, waits)
-            : windows.Fits(Now, DurationPrediction.Upgrade(guest.SeenUpgrades, Fleet.SeenUpgrades), rollback) is { Now: false } fit
+            : windows.Fits(Now, DurationPrediction.Upgrade(guest.SeenUpgrades, upgrade) + GateSpec.TimeInUpgrade(Rule.Gates), rollback) is { Now: false } fit
                 ? new Considered(member, Turn.Wait, fit.Why.TrimEnd('.'))
                 : null;
     }

@@ -7,7 +7,10 @@ using Wire = TwinKernel.Fleet.Contracts.Fleet;
 
 namespace TwinKernel.Fleet.Coordinator.Rollouts;
 
-/// <summary>What a person does to a rollout, its approval included. Each act is one transaction with its audit.</summary>
+/// <summary>
+/// What a person does to a rollout, its approval included. Each act is one transaction with its audit; the answer leaves the guests out, of which
+/// there may be thousands.
+/// </summary>
 public sealed partial class ControlRollout(
     FleetTransaction transactions, ReadRollouts read, IOptions<UpgradeOptions> upgrades, TimeProvider time, ILogger<ControlRollout> logger)
 {
@@ -121,7 +124,7 @@ public sealed partial class ControlRollout(
 
             return found;
         }, cancellation);
-        return await read.GetAsync(id, cancellation);
+        return await read.GetWithoutMembersAsync(id, cancellation);
     }
 
     /// <summary>The plan that was made, and perhaps approved, must still be what would be made of the definition now.</summary>

@@ -39,7 +39,10 @@ internal static class FleetReader
             .Where(step => step.Step == UpgradeStep.RollBack && step.State == Timings.StepOutcome.Succeeded)
             .OrderByDescending(step => step.FinishedAt).Take(SeenMost)
             .Select(step => step.DurationNs).ToListAsync(cancellation);
-        List<GuestRecord> guests = await db.Guests.AsNoTracking().Where(guest => guest.GoneAt == null).ToListAsync(cancellation);
+        // Only what is needed: this is read for every turn of a rollout, and of every guest there is.
+        var guests = await db.Guests.AsNoTracking().Where(guest => guest.GoneAt == null)
+            .Select(guest => new { guest.HostName, guest.Name, guest.Labels, guest.State, guest.ImageDigest, guest.KernelRelease, guest.CpusPresent, guest.Quarantine })
+            .ToListAsync(cancellation);
         return new FleetSnapshot
         {
             Image = new ImageSnapshot { Digest = image.Digest, Name = image.Name, KernelRelease = image.KernelRelease, State = image.State },
@@ -57,7 +60,7 @@ internal static class FleetReader
                     return new GuestSnapshot
                     {
                         Id = id,
-                        Labels = LabelColumn.Of(host, guest),
+                        Labels = LabelColumn.Of(host, guest.Name, guest.Labels),
                         State = guest.State,
                         HostOnline = online,
                         HostHasImage = holders.Contains(guest.HostName),

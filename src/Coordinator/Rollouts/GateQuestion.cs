@@ -1,22 +1,25 @@
 using System.Globalization;
 using System.Text.Json;
 using Grpc.Core;
+using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Coordinator.Gates;
 using TwinKernel.Fleet.Coordinator.Guests;
+using TwinKernel.Fleet.Coordinator.Hosts;
+using InspectGuest = TwinKernel.Fleet.Coordinator.Guests.InspectGuest;
 using Wire = TwinKernel.Fleet.Contracts.Fleet;
 
 namespace TwinKernel.Fleet.Coordinator.Rollouts;
 
 /// <summary>Asks one gate once. Whatever goes wrong with asking is <see cref="GateOutcome.Error"/>, which never passes.</summary>
-public sealed class GateQuestion(IHttpClientFactory http, InspectGuest inspect)
+public sealed class GateQuestion(IHttpClientFactory http, InspectGuest inspect, HostQuestion hosts)
 {
     public const string Client = "gates";
 
     /// <summary>The longest answer that is read, in bytes.</summary>
     public const int LongestAnswer = 1024 * 1024;
 
-    /// <summary>Guests that are probed at the same time.</summary>
-    private const int ProbesAtOnce = 16;
+    /// <summary>Guests that are asked at the same time.</summary>
+    private const int AtOnce = 16;
 
     public async Task<(GateOutcome Outcome, string Detail)> AskAsync(GateSpec gate, IReadOnlyList<GuestId> guests, CancellationToken cancellation)
     {
@@ -28,8 +31,9 @@ public sealed class GateQuestion(IHttpClientFactory http, InspectGuest inspect)
             {
                 GateKind.Http => await GetAsync(gate.Target, patience.Token),
                 GateKind.Prometheus => await QueryAsync(gate, patience.Token),
-                GateKind.GuestProbe => await ProbeAsync(guests, patience.Token),
-                _ => (GateOutcome.Error, $"a gate of kind {gate.Kind} cannot be asked"),
+                GateKind.GuestProbe => await OfEachAsync(guests, "answer", ProbeAsync, patience.Token),
+                GateKind.HostCommand => await OfEachAsync(guests, "pass", (guest, stop) => RunAsync(gate, guest, stop), patience.Token),
+                _ => throw new ArgumentOutOfRangeException(nameof(gate), gate.Kind, "Not a kind of gate."),
             };
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
@@ -83,31 +87,70 @@ public sealed class GateQuestion(IHttpClientFactory http, InspectGuest inspect)
         _ => double.NaN,
     };
 
-    /// <summary>Every guest that the wave upgraded must answer its host.</summary>
-    private async Task<(GateOutcome, string)> ProbeAsync(IReadOnlyList<GuestId> guests, CancellationToken cancellation)
+    /// <summary>Every guest must succeed. One that fails makes a failure of it, one that cannot be asked an error, the rest inconclusive.</summary>
+    private static async Task<(GateOutcome, string)> OfEachAsync(
+        IReadOnlyList<GuestId> guests, string verb, Func<GuestId, CancellationToken, Task<(GateOutcome, string)>> ask, CancellationToken cancellation)
     {
         if (guests.Count == 0)
         {
-            return (GateOutcome.Inconclusive, "the wave upgraded no guest that could be asked");
+            return (GateOutcome.Inconclusive, "there is no guest that could be asked");
         }
 
         List<(GateOutcome Outcome, string Detail)> bad = [];
-        await Parallel.ForEachAsync(guests, new ParallelOptions { MaxDegreeOfParallelism = ProbesAtOnce, CancellationToken = cancellation }, async (guest, stop) =>
+        await Parallel.ForEachAsync(guests, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation }, async (guest, stop) =>
         {
-            try
-            {
-                await inspect.HandleAsync(new Wire.InspectGuestRequest { Host = guest.Host, Guest = guest.Name }, stop);
-            }
-            catch (RpcException e)
+            (GateOutcome outcome, string detail) = await ask(guest, stop);
+            if (outcome != GateOutcome.Success)
             {
                 lock (bad)
                 {
-                    bad.Add((e.StatusCode == StatusCode.FailedPrecondition ? GateOutcome.Failure : GateOutcome.Error, $"{guest}: {e.Status.Detail}"));
+                    bad.Add((outcome, $"{guest}: {detail}"));
                 }
             }
         });
-        return bad.Count == 0
-            ? (GateOutcome.Success, $"all {guests.Count} guests answer")
-            : (bad.Exists(one => one.Outcome == GateOutcome.Failure) ? GateOutcome.Failure : GateOutcome.Error, string.Join(" ", bad.Take(5).Select(one => one.Detail)));
+        if (bad.Count == 0)
+        {
+            return (GateOutcome.Success, $"{guests.Count} of {guests.Count} guests {verb}");
+        }
+
+        GateOutcome worst = ((GateOutcome[])[GateOutcome.Failure, GateOutcome.Error, GateOutcome.Inconclusive]).First(outcome => bad.Exists(one => one.Outcome == outcome));
+        return (worst, string.Join(" ", bad.Take(5).Select(one => one.Detail)));
+    }
+
+    private async Task<(GateOutcome, string)> ProbeAsync(GuestId guest, CancellationToken cancellation)
+    {
+        try
+        {
+            await inspect.HandleAsync(new Wire.InspectGuestRequest { Host = guest.Host, Guest = guest.Name }, cancellation);
+            return (GateOutcome.Success, "");
+        }
+        catch (RpcException e)
+        {
+            return (e.StatusCode == StatusCode.FailedPrecondition ? GateOutcome.Failure : GateOutcome.Error, e.Status.Detail);
+        }
+    }
+
+    private async Task<(GateOutcome, string)> RunAsync(GateSpec gate, GuestId guest, CancellationToken cancellation)
+    {
+        try
+        {
+            TimeSpan timeout = gate.Timeout.ToTimeSpan();
+            // The command has a little less than the question: that it was killed is to arrive as an answer.
+            GateCommandEnded ended = await hosts.AskAsync<RunGateCommand, GateCommandEnded>(
+                guest.Host, new RunGateCommand { Host = guest.Host, Guest = guest.Name, CommandLine = gate.Target, Timeout = timeout * 0.9 }, timeout, cancellation);
+            string said = ended.LastLine.Length > 0 ? $" ({ended.LastLine})" : "";
+            return ended.ExitCode switch
+            {
+                0 => (GateOutcome.Success, ""),
+                1 => (GateOutcome.Failure, $"'{gate.Target}' says no{said}"),
+                2 => (GateOutcome.Inconclusive, $"'{gate.Target}' cannot tell{said}"),
+                { } code => (GateOutcome.Error, $"'{gate.Target}' ended with exit code {code}{said}"),
+                null => (GateOutcome.Error, ended.Problem ?? "the host gave no answer"),
+            };
+        }
+        catch (RpcException e)
+        {
+            return (GateOutcome.Error, e.Status.Detail);
+        }
     }
 }

@@ -39,7 +39,6 @@ public sealed class PlanRollout(FleetTransaction database, TimeProvider time)
             return null;
         }
 
-        RefuseGates(order, violations);
         if (order.Name.Length > 0 && await db.Rollouts.AnyAsync(rollout => rollout.Name == order.Name && rollout.Id != self, cancellation))
         {
             violations.Add(new Violation("name", $"rollout '{order.Name}' exists; choose another name."));
@@ -62,22 +61,6 @@ public sealed class PlanRollout(FleetTransaction database, TimeProvider time)
         PlanResult result = WavePlanner.Plan(order.Form, await FleetReader.ReadAsync(db, image, self, now, cancellation), Instant.FromDateTimeOffset(now));
         violations.AddRange(result.Violations.Except(violations));
         return violations.Count == 0 ? new Planned(order, image, result.Plan!) : null;
-    }
-
-    internal static void RefuseGates(RolloutOrder order, List<Violation> violations)
-    {
-        foreach ((WaveRule rule, GateSpec gate) in order.Rules.SelectMany(rule => rule.Gates.Select(gate => (rule, gate))))
-        {
-            if (gate.Point != GatePoint.AfterWave)
-            {
-                violations.Add(new Violation("waves", $"{rule.Name}: gate {gate.Name}: gates inside an upgrade (standby, probation) cannot be carried out yet; after-wave can."));
-            }
-
-            if (gate.Kind == GateKind.HostCommand)
-            {
-                violations.Add(new Violation("waves", $"{rule.Name}: gate {gate.Name}: a command on the host cannot be carried out yet; http, prometheus and guest-probe can."));
-            }
-        }
     }
 
     private static Wire.RolloutPlan ToResponse(Planned planned)

@@ -24,6 +24,14 @@ public sealed partial class ReadRollouts(
     public Task<Wire.Rollout> GetAsync(Guid id, CancellationToken cancellation) =>
         database.ReadAsync((db, stop) => LoadAsync(db, id, stop), cancellation);
 
+    public Task<Wire.Rollout> GetWithoutMembersAsync(Guid id, CancellationToken cancellation) =>
+        database.ReadAsync(async (db, stop) =>
+        {
+            Wire.Rollout answer = await HeadAsync(db, await FindAsync(db, id, stop), stop);
+            await AddGatesAndApprovalsAsync(db, answer, id, stop);
+            return answer;
+        }, cancellation);
+
     public Task<Wire.ListRolloutsResponse> ListAsync(Wire.ListRolloutsRequest request, CancellationToken cancellation) =>
         request.Limit > HighestLimit
             ? throw Refusal.Invalid([("limit", $"({request.Limit}) must be at most {HighestLimit}; 0 means {DefaultLimit}.")])
@@ -102,7 +110,7 @@ public sealed partial class ReadRollouts(
 
     private async Task<Wire.Rollout> LoadAsync(FleetDbContext db, Guid id, CancellationToken cancellation)
     {
-        RolloutRecord rollout = await db.Rollouts.AsNoTracking().SingleAsync(row => row.Id == id, cancellation);
+        RolloutRecord rollout = await FindAsync(db, id, cancellation);
         Wire.Rollout answer = await HeadAsync(db, rollout, cancellation);
         List<RolloutMember> members = await db.RolloutMembers.AsNoTracking().Where(member => member.RolloutId == id)
             .OrderBy(member => member.Position).ToListAsync(cancellation);
@@ -120,11 +128,19 @@ public sealed partial class ReadRollouts(
 
         answer.Members.Add(members.Select(member => member.ToResponse(MemberWhy.Sentence(
             rollout, member, member.UpgradeId is { } upgrade ? running.GetValueOrDefault(upgrade) : null, turns.GetValueOrDefault(member), now))));
+        await AddGatesAndApprovalsAsync(db, answer, id, cancellation);
+        return answer;
+    }
+
+    private static Task<RolloutRecord> FindAsync(FleetDbContext db, Guid id, CancellationToken cancellation) =>
+        db.Rollouts.AsNoTracking().SingleAsync(row => row.Id == id, cancellation);
+
+    private static async Task AddGatesAndApprovalsAsync(FleetDbContext db, Wire.Rollout answer, Guid id, CancellationToken cancellation)
+    {
         answer.Gates.Add((await db.RolloutGates.AsNoTracking().Where(gate => gate.RolloutId == id)
             .OrderBy(gate => gate.Wave).ThenBy(gate => gate.Name).ToListAsync(cancellation)).Select(gate => gate.ToResponse()));
         answer.Approvals.Add((await db.RolloutApprovals.AsNoTracking().Where(approval => approval.RolloutId == id)
             .OrderBy(approval => approval.Id).ToListAsync(cancellation)).Select(approval => approval.ToResponse()));
-        return answer;
     }
 
     private static bool HasItsTurn(RolloutRecord rollout, RolloutMember member) => rollout.State switch

@@ -14,7 +14,7 @@ public sealed partial class RolloutDriver(
     FleetTransaction transactions, ChangeSignals signals, IOptions<RolloutOptions> rollouts, IOptions<UpgradeOptions> upgrades,
     TimeProvider time, ILogger<RolloutDriver> logger) : BackgroundService
 {
-    /// <summary>Ends that come close together are taken in one turn.</summary>
+    /// <summary>Ends that come close together are taken in one turn. Where turns take long, three times that: a turn reads the whole fleet.</summary>
     private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(20);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -24,8 +24,11 @@ public sealed partial class RolloutDriver(
         {
             try
             {
-                while (await transactions.RunAsync(TakeOneAsync, stoppingToken) is { } took)
+                List<Guid> taken = [];
+                long began = time.GetTimestamp();
+                while (await transactions.RunAsync((db, stop) => TakeOneAsync(db, taken, stop), stoppingToken) is { } took)
                 {
+                    taken.Add(took.Id);
                     if (took.Before != took.After)
                     {
                         Log.Went(logger, took.Name, took.Before, took.After, took.Wave);
@@ -38,8 +41,19 @@ public sealed partial class RolloutDriver(
                 }
 
                 quiet = false;
-                await signals.WaitForRolloutsAsync(rollouts.Value.Interval, stoppingToken);
-                await Task.Delay(Gather, time, stoppingToken);
+                long ended = time.GetTimestamp();
+                TimeSpan busy = time.GetElapsedTime(began, ended);
+                if (taken.Count == 0)
+                {
+                    await signals.WaitForRolloutsAsync(rollouts.Value.Interval, stoppingToken);
+                }
+
+                // Who has waited long enough begins at once.
+                TimeSpan pause = TimeSpan.FromTicks(Math.Clamp(3 * busy.Ticks, Gather.Ticks, rollouts.Value.Interval.Ticks)) - time.GetElapsedTime(ended);
+                if (pause > TimeSpan.Zero)
+                {
+                    await Task.Delay(pause, time, stoppingToken);
+                }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -60,15 +74,18 @@ public sealed partial class RolloutDriver(
         }
     }
 
-    private sealed record Took(string Name, RolloutState Before, RolloutState After, int Wave, int Begun);
+    private sealed record Took(Guid Id, string Name, RolloutState Before, RolloutState After, int Wave, int Begun);
 
-    private async Task<Took?> TakeOneAsync(FleetDbContext db, CancellationToken cancellation)
+    /// <param name="db">In a transaction.</param>
+    /// <param name="taken">Those that have had their turn.</param>
+    /// <param name="cancellation">Gives up.</param>
+    private async Task<Took?> TakeOneAsync(FleetDbContext db, List<Guid> taken, CancellationToken cancellation)
     {
         DateTimeOffset now = time.GetUtcNow();
         List<RolloutRecord> due = await db.Rollouts.FromSql(
             $"""
              select *, xmin from rollouts
-             where look_at is not null and (look_at <= {now} or exists (
+             where look_at is not null and id <> all ({taken}) and (look_at <= {now} or exists (
                select 1 from rollout_members member join upgrades upgrade on upgrade.id = member.upgrade_id
                where member.rollout_id = rollouts.id and member.state in ('Running', 'Undoing') and upgrade.finished_at is not null))
              order by look_at
@@ -83,7 +100,7 @@ public sealed partial class RolloutDriver(
         RolloutState before = rollout.State!.Value;
         RolloutTurn turn = await RolloutTurn.OpenAsync(db, rollout, upgrades.Value, now, cancellation);
         int begun = await new RolloutProgress(turn, rollouts.Value).RunAsync(cancellation);
-        return new Took(rollout.Name!, before, rollout.State.Value, rollout.Wave, begun);
+        return new Took(rollout.Id, rollout.Name!, before, rollout.State.Value, rollout.Wave, begun);
     }
 
     private static partial class Log

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using TwinKernel.Fleet.Coordinator.Data;
 
 namespace TwinKernel.Fleet.Coordinator.Rollouts;
 
@@ -20,16 +21,8 @@ public sealed class RolloutOptionsValidator : IValidateOptions<RolloutOptions>
     public ValidateOptionsResult Validate(string? name, RolloutOptions options)
     {
         List<string> errors = [];
-        InRange("Interval", options.Interval, TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1));
-        InRange("LeaseTime", options.LeaseTime, TimeSpan.FromSeconds(10), TimeSpan.FromDays(1));
+        errors.AddUnlessIn("Rollouts:Interval", options.Interval, TimeSpan.FromMilliseconds(50), TimeSpan.FromMinutes(1));
+        errors.AddUnlessIn("Rollouts:LeaseTime", options.LeaseTime, TimeSpan.FromSeconds(10), TimeSpan.FromDays(1));
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
-
-        void InRange(string key, TimeSpan value, TimeSpan least, TimeSpan most)
-        {
-            if (value < least || value > most)
-            {
-                errors.Add($"Rollouts:{key} ({value}) must be between {least} and {most}.");
-            }
-        }
     }
 }

@@ -22,7 +22,16 @@ internal sealed class RolloutProgress(RolloutTurn turn, RolloutOptions options)
     /// <summary>More states than a rollout can go through in one turn; what is left waits for the next one.</summary>
     private const int MostEvents = 8;
 
+    /// <summary>More are begun in the next turn, which follows at once: the first commands leave when the turn is over.</summary>
+    private const int MostBegun = 64;
+
+    /// <summary>The same while nothing of the wave has begun: who has started a rollout sees it begin.</summary>
+    private const int MostBegunFirst = 8;
+
     private readonly Guid _id = turn.Rollout.Id;
+
+    /// <summary>Further guests may begin, and wait for the next turn only because this one began many.</summary>
+    private bool _more;
 
     /// <summary>A guest has failed for good since the wave was judged last.</summary>
     private bool _failed;
@@ -51,7 +60,7 @@ internal sealed class RolloutProgress(RolloutTurn turn, RolloutOptions options)
         await RenewLeasesAsync(cancellation);
         if (!turn.Rollout.Situation.Ended)
         {
-            turn.Rollout.LookAt = NextLook();
+            turn.Rollout.LookAt = _more ? turn.Now : NextLook();
         }
 
         return begun;
@@ -83,13 +92,18 @@ internal sealed class RolloutProgress(RolloutTurn turn, RolloutOptions options)
 
             (member.State, member.Why, member.NotBefore, member.EndedAt) = (outcome.State, outcome.Why, outcome.NotBefore, end.FinishedAt);
             _failed |= outcome.State == MemberState.Failed;
-            await turn.Db.AdmissionLeases.Where(lease => lease.UpgradeId == end.Id).ExecuteDeleteAsync(cancellation);
             if (outcome.Quarantine is { } quarantine)
             {
                 await turn.Db.Guests.Where(guest => guest.HostName == member.HostName && guest.Name == member.GuestName)
                     .ExecuteUpdateAsync(guest => guest.SetProperty(row => row.Quarantine, quarantine), cancellation);
                 turn.Db.Note(turn.Now, AuditEntry.Service, "quarantine", member.Guest.ToString(), quarantine, _id);
             }
+        }
+
+        if (ends.Count > 0)
+        {
+            Guid[] over = [.. ends.Select(end => end.Id)];
+            await turn.Db.AdmissionLeases.Where(lease => over.Contains(lease.UpgradeId)).ExecuteDeleteAsync(cancellation);
         }
     }
 
@@ -235,7 +249,8 @@ internal sealed class RolloutProgress(RolloutTurn turn, RolloutOptions options)
             return 0;
         }
 
-        List<RolloutMember> members = await turn.Db.RolloutMembers
+        // There may be thousands, of which only those that change are tracked.
+        List<RolloutMember> members = await turn.Db.RolloutMembers.AsNoTracking()
             .Where(member => member.RolloutId == _id && (member.State == MemberState.UndoWaiting
                 || (forward && member.Wave == turn.Rollout.Wave && member.State == MemberState.Waiting)))
             .OrderBy(member => member.Position).ToListAsync(cancellation);
@@ -247,40 +262,58 @@ internal sealed class RolloutProgress(RolloutTurn turn, RolloutOptions options)
         // Held until the commit: whoever else admits waits, and counts what is admitted here.
         await FleetControl.LockAsync(turn.Db, cancellation);
         AdmissionRound round = await RoundReader.ReadAsync(turn, members, cancellation);
-        int begun = 0;
-        foreach (Considered one in round.Decide(members).OrderBy(one => one.Member.Guest))
+        IReadOnlyList<Considered> considered = round.Decide(members);
+        Considered[] begin = [.. considered.Where(one => one.Turn == Turn.Begin)];
+        int most = members.Count == round.Wave.Count ? MostBegunFirst : MostBegun;
+        _more = begin.Length > most;
+        begin = [.. begin.Take(most)];
+        Considered[] ended = [.. considered.Where(one => one.Turn is Turn.Skip or Turn.Fail)];
+        int[] changed = [.. begin.Concat(ended).Select(one => one.Member.Position)];
+        Dictionary<int, RolloutMember> tracked = changed.Length == 0 ? [] : await turn.Db.RolloutMembers
+            .Where(member => member.RolloutId == _id && changed.Contains(member.Position)).ToDictionaryAsync(member => member.Position, cancellation);
+        await BeginAsync([.. begin.Select(one => tracked[one.Member.Position])], cancellation);
+        foreach (Considered one in ended)
         {
-            switch (one.Turn)
+            RolloutMember member = tracked[one.Member.Position];
+            bool undoing = member.State == MemberState.UndoWaiting;
+            _failed |= one.Turn == Turn.Fail && !undoing;
+            member.State = (one.Turn, undoing) switch
             {
-                case Turn.Begin:
-                    await BeginAsync(one.Member, cancellation);
-                    begun++;
-                    break;
-                case Turn.Skip:
-                    (one.Member.State, one.Member.Why, one.Member.EndedAt) =
-                        (one.Member.State == MemberState.UndoWaiting ? MemberState.Undone : MemberState.Skipped, one.Why, turn.Now);
-                    break;
-                case Turn.Fail:
-                    _failed |= one.Member.State == MemberState.Waiting;
-                    (one.Member.State, one.Member.Why, one.Member.EndedAt) =
-                        (one.Member.State == MemberState.UndoWaiting ? MemberState.UndoFailed : MemberState.Failed, one.Why, turn.Now);
-                    break;
-                default:
-                    break;
-            }
+                (Turn.Skip, false) => MemberState.Skipped,
+                (Turn.Skip, true) => MemberState.Undone,
+                (_, false) => MemberState.Failed,
+                (_, true) => MemberState.UndoFailed,
+            };
+            (member.Why, member.EndedAt) = (one.Why, turn.Now);
         }
 
-        return begun;
+        return begin.Length;
     }
 
-    private async Task BeginAsync(RolloutMember member, CancellationToken cancellation)
+    private async Task BeginAsync(IReadOnlyList<RolloutMember> members, CancellationToken cancellation)
     {
-        GuestRecord guest = await turn.Db.Guests
-            .FromSql($"select * from guests where host_name = {member.HostName} and name = {member.GuestName} for update").SingleAsync(cancellation);
+        if (members.Count == 0)
+        {
+            return;
+        }
+
+        Dictionary<GuestId, GuestRecord> guests = await GuestRecord.LockAsync(turn.Db, members.Select(member => member.Guest), cancellation);
+        string[] digests = [.. members.Select(Target).Distinct()];
+        Dictionary<string, ImageRecord> images = await turn.Db.Images.AsNoTracking()
+            .Where(row => digests.Contains(row.Digest)).ToDictionaryAsync(row => row.Digest, cancellation);
+        foreach (RolloutMember member in members)
+        {
+            Begin(member, guests[member.Guest], images[Target(member)]);
+        }
+    }
+
+    private string Target(RolloutMember member) => member.State == MemberState.UndoWaiting ? member.ImageBefore! : turn.Rollout.ImageDigest;
+
+    private void Begin(RolloutMember member, GuestRecord guest, ImageRecord image)
+    {
         bool back = member.State == MemberState.UndoWaiting;
-        string digest = back ? member.ImageBefore! : turn.Rollout.ImageDigest;
-        ImageRecord image = await turn.Db.Images.AsNoTracking().SingleAsync(row => row.Digest == digest, cancellation);
-        UpgradeRecord upgrade = AdmitUpgrade.Begin(turn.Db, turn.Rollout, image, guest, turn.Options, turn.Now);
+        UpgradeRecord upgrade = AdmitUpgrade.Begin(
+            turn.Db, turn.Rollout, image, guest, back ? [] : turn.Order.RuleOf(turn.Waves[member.Wave - 1].Name).Gates, turn.Options, turn.Now);
         member.ImageBefore ??= guest.ImageDigest;
         (member.State, member.UpgradeId, member.Why, member.NotBefore) = (back ? MemberState.Undoing : MemberState.Running, upgrade.Id, null, null);
         member.Attempt++;

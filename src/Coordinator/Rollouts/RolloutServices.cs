@@ -14,6 +14,8 @@ internal static class RolloutServices
         builder.Services.AddSingleton<ReadRollouts>();
         builder.Services.AddHttpClient(GateQuestion.Client);
         builder.Services.AddSingleton<GateQuestion>();
+        builder.Services.AddSingleton<IGateSource, WaveGates>();
+        builder.Services.AddSingleton<IGateSource, UpgradeGates>();
         builder.Services.AddHostedService<RolloutDriver>();
         builder.Services.AddHostedService<GateRunner>();
         return builder;

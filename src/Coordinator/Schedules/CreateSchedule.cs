@@ -49,7 +49,6 @@ public sealed class CreateSchedule(FleetTransaction transactions, ReadSchedules 
         RolloutOrder? order = RolloutOrder.Read(request.Definition, violations);
         if (order is not null)
         {
-            PlanRollout.RefuseGates(order, violations);
             if (order.Name.Length > LongestName)
             {
                 violations.Add(new Violation("name", $"must have at most {LongestName} characters: the names of its rollouts end in the date."));

@@ -1,4 +1,5 @@
 using TwinKernel.Fleet.Coordinator.Data;
+using TwinKernel.Fleet.Coordinator.Gates;
 using TwinKernel.Fleet.Coordinator.Guests;
 using TwinKernel.Fleet.Coordinator.Images;
 using TwinKernel.Fleet.Coordinator.Rollouts;
@@ -12,10 +13,11 @@ internal static class AdmitUpgrade
     /// <param name="rollout">What the upgrade belongs to, and how it is done.</param>
     /// <param name="image">Where it leads.</param>
     /// <param name="guest">The guest, which has no active upgrade.</param>
+    /// <param name="gates">Those inside an upgrade are the upgrade's; others are left out.</param>
     /// <param name="options">Times and limits.</param>
     /// <param name="now">The coordinator's wall clock.</param>
     public static UpgradeRecord Begin(
-        FleetDbContext db, RolloutRecord rollout, ImageRecord image, GuestRecord guest, UpgradeOptions options, DateTimeOffset now)
+        FleetDbContext db, RolloutRecord rollout, ImageRecord image, GuestRecord guest, IReadOnlyList<GateSpec> gates, UpgradeOptions options, DateTimeOffset now)
     {
         guest.Epoch++;
         UpgradeRecord upgrade = new()
@@ -36,7 +38,10 @@ internal static class AdmitUpgrade
             ChangedAt = now,
             KernelReleaseBefore = guest.KernelRelease,
             BootIdBefore = guest.BootId,
+            StandbyGateTime = UpgradeGate.TimeOf(gates, GatePoint.Standby),
+            ProbationGateTime = UpgradeGate.TimeOf(gates, GatePoint.Probation),
         };
+        upgrade.Gates.AddRange(gates.Where(gate => gate.Point != GatePoint.AfterWave).Select(UpgradeGate.Of));
         db.Upgrades.Add(upgrade);
         UpgradeJournal.Apply(db, upgrade, new UpgradeEvent.Started(), options, now);
         return upgrade;

@@ -40,7 +40,7 @@ public sealed partial class ReadUpgrades(
         }
 
         List<UpgradeRecord> rows = await db.Upgrades.AsNoTracking().AsSplitQuery()
-            .Include(row => row.Steps).ThenInclude(step => step.Timings)
+            .Include(row => row.Gates).Include(row => row.Steps).ThenInclude(step => step.Timings)
             .Where(row => request.Host == "" || row.HostName == request.Host)
             .OrderByDescending(row => row.CreatedAt).ThenBy(row => row.Id)
             .Take(request.Limit == 0 ? DefaultLimit : (int)request.Limit)
@@ -87,8 +87,8 @@ public sealed partial class ReadUpgrades(
     }
 
     private static Task<UpgradeRecord> LoadAsync(FleetDbContext db, Guid id, CancellationToken cancellation) =>
-        db.Upgrades.AsNoTracking()
-            .Include(row => row.Steps).ThenInclude(step => step.Timings)
+        db.Upgrades.AsNoTracking().AsSingleQuery()
+            .Include(row => row.Gates).Include(row => row.Steps).ThenInclude(step => step.Timings)
             .SingleAsync(row => row.Id == id, cancellation);
 
     private static async Task<Guid> FindAsync(FleetDbContext db, string id, CancellationToken cancellation)

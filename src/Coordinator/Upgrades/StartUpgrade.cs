@@ -147,7 +147,7 @@ public sealed partial class StartUpgrade(
             CreatedAt = now,
         };
         db.Rollouts.Add(rollout);
-        List<UpgradeRecord> upgrades = [.. guests.Select(guest => AdmitUpgrade.Begin(db, rollout, image, guest, options.Value, now))];
+        List<UpgradeRecord> upgrades = [.. guests.Select(guest => AdmitUpgrade.Begin(db, rollout, image, guest, [], options.Value, now))];
         return (rollout, upgrades, Repeated: false);
     }
 

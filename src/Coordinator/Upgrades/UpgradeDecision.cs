@@ -9,6 +9,9 @@ namespace TwinKernel.Fleet.Coordinator.Upgrades;
 public sealed record UpgradeSituation(
     UpgradeState State, StepPhase Phase, int Attempt, string Host, long Epoch, UpgradeStrategy Strategy)
 {
+    /// <summary>The same for the whole life of an upgrade.</summary>
+    public GateTimes Gates { get; init; } = GateTimes.None;
+
     public bool Ended => State is UpgradeState.Completed or UpgradeState.RolledBack or UpgradeState.Failed
         or UpgradeState.CommitIncomplete;
 
@@ -22,6 +25,23 @@ public sealed record UpgradeSituation(
 
     /// <summary>The state in which a forward step runs.</summary>
     public static UpgradeState StateOf(UpgradeStep step) => (UpgradeState)(step - UpgradeStep.Preflight) + (int)UpgradeState.Preflight;
+}
+
+/// <summary>
+/// How long the gates before a step may take together; null: there are none. <paramref name="Standby"/> are asked when kernel B stands by, before
+/// anything is transferred; <paramref name="Probation"/> after the cut-over: the probation's own watch comes last, so that a kernel B that failed
+/// while gates were asked is not committed.
+/// </summary>
+public sealed record GateTimes(TimeSpan? Standby, TimeSpan? Probation)
+{
+    public static readonly GateTimes None = new(null, null);
+
+    public TimeSpan? Before(UpgradeStep step) => step switch
+    {
+        UpgradeStep.Transfer => Standby,
+        UpgradeStep.Probation => Probation,
+        _ => null,
+    };
 }
 
 /// <summary>An order to the host's agent.</summary>

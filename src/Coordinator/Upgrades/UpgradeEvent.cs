@@ -18,6 +18,13 @@ public abstract record UpgradeEvent
     /// <summary>An operator or a rule wants kernel A back, if that is still possible.</summary>
     public sealed record Aborted(string Reason) : UpgradeEvent;
 
+    /// <summary>What the gates before a step have come to.</summary>
+    public abstract record FromGates(UpgradeStep Step) : UpgradeEvent;
+
+    public sealed record GatesPassed(UpgradeStep Step) : FromGates(Step);
+
+    public sealed record GateStopped(UpgradeStep Step, string Reason) : FromGates(Step);
+
     /// <summary>A word of the host's agent about one step.</summary>
     public abstract record FromHost(string Host, long Epoch, UpgradeStep Step) : UpgradeEvent;
 
@@ -86,4 +93,7 @@ public enum IgnoredEvent
 
     /// <summary>Kernel A is getting everything back already.</summary>
     AlreadyRollingBack = 11,
+
+    /// <summary>The gates before that step are not asked now.</summary>
+    NoGateAsked = 12,
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Audit;
 using TwinKernel.Fleet.Coordinator.Data;
 using TwinKernel.Fleet.Coordinator.Delivery;
 using TwinKernel.Fleet.Coordinator.Timings;
@@ -46,6 +47,8 @@ internal static class UpgradeJournal
         {
             upgrade.FinishedAt = now;
             upgrade.Progress = null;
+            // Not under its rollout: what people did to that would not be found among thousands.
+            db.Note(now, AuditEntry.Service, "upgrade-ended", $"{upgrade.HostName}/{upgrade.GuestName}", Summary(upgrade));
         }
 
         if (decision.Command is { } command)
@@ -57,6 +60,10 @@ internal static class UpgradeJournal
 
         return decision;
     }
+
+    private static string Summary(UpgradeRecord upgrade) =>
+        $"upgrade {upgrade.Id} of rollout {upgrade.RolloutId} to {upgrade.ImageName}: {upgrade.State}"
+        + (upgrade.Failure == UpgradeFailure.None ? "" : $", {upgrade.FailedStep}: {upgrade.Failure}: {upgrade.Reason}");
 
     private static void Write(UpgradeRecord upgrade, UpgradeSituation before, UpgradeEffect effect, DateTimeOffset now)
     {

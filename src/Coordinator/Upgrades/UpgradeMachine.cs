@@ -11,7 +11,7 @@ namespace TwinKernel.Fleet.Coordinator.Upgrades;
 ///               └ failed or silent → RolledBack ← RollingBack → Failed                  └→ CommitIncomplete or Failed
 /// </code>
 /// A kernel B that took over because A panicked leads from every step between to Commit.
-/// Who aborts takes the ways of a failure. Preflight touches nothing, so its failure needs no roll-back. After Commit has begun there is no way back.
+/// Before Transfer and before Probation a rollout's gates may be asked, one of which that does not succeed is a failure. Who aborts takes the ways of a failure. Preflight touches nothing, so its failure needs no roll-back. After Commit has begun there is no way back.
 /// The line above is a twin's; <see cref="UpgradePath"/> has the steps that kexec and reboot take of it.
 /// </summary>
 public static class UpgradeMachine
@@ -36,8 +36,12 @@ public static class UpgradeMachine
             UpgradeEvent.Completed completed => Succeed(now, completed.Report, options),
             UpgradeEvent.Failed failed => Fail(now, failed.Failure, failed.Reason, failed.Report, options),
             UpgradeEvent.Aborted aborted => Fail(now, UpgradeFailure.Aborted, aborted.Reason, StepReport.Nothing, options),
+            UpgradeEvent.GatesPassed => Ask(now, now.State, attempt: 1, options),
+            UpgradeEvent.GateStopped stopped => Fail(now, UpgradeFailure.GateStopped, stopped.Reason, StepReport.Nothing, options),
             UpgradeEvent.DeadlinePassed when now.Phase == StepPhase.BackingOff =>
                 Ask(now, now.State, now.Attempt + 1, options),
+            UpgradeEvent.DeadlinePassed when now.Phase == StepPhase.Gating =>
+                Fail(now, UpgradeFailure.GateStopped, "its gates were not all asked in their time; see that a coordinator runs", StepReport.Nothing, options),
             UpgradeEvent.DeadlinePassed =>
                 Fail(now, UpgradeFailure.HostAgentSilent, Silence(now, options), StepReport.Nothing, options),
             _ => throw new ArgumentOutOfRangeException(nameof(what), what, "Not an event of an upgrade."),
@@ -71,6 +75,11 @@ public static class UpgradeMachine
             };
         }
 
+        if (what is UpgradeEvent.FromGates gates)
+        {
+            return gates.Step == current && now.Phase == StepPhase.Gating ? null : IgnoredEvent.NoGateAsked;
+        }
+
         if (what is not UpgradeEvent.FromHost word)
         {
             return null;
@@ -93,6 +102,7 @@ public static class UpgradeMachine
 
         return (now.Phase, word) switch
         {
+            (StepPhase.Gating, _) => IgnoredEvent.StepNotAsked,
             (StepPhase.Accepted, UpgradeEvent.Accepted) => IgnoredEvent.AlreadyAccepted,
             // A late success counts: only RollBack and Commit are repeated, and both are wanted whenever they succeed.
             (StepPhase.BackingOff, not UpgradeEvent.Completed) => IgnoredEvent.RetryPending,
@@ -130,8 +140,19 @@ public static class UpgradeMachine
             : Next(now with { Strategy = chosen }, options, effects);
     }
 
-    private static UpgradeDecision Next(UpgradeSituation now, UpgradeOptions options, IReadOnlyList<UpgradeEffect> effects) =>
-        Ask(now, UpgradeSituation.StateOf(UpgradePath.After(now.Strategy, now.Step!.Value)), attempt: 1, options, effects);
+    private static UpgradeDecision Next(UpgradeSituation now, UpgradeOptions options, IReadOnlyList<UpgradeEffect> effects)
+    {
+        UpgradeStep step = UpgradePath.After(now.Strategy, now.Step!.Value);
+        UpgradeState state = UpgradeSituation.StateOf(step);
+        return now.Gates.Before(step) is not { } time
+            ? Ask(now, state, attempt: 1, options, effects)
+            : new UpgradeDecision
+            {
+                Next = now with { State = state, Phase = StepPhase.Gating, Attempt = 0 },
+                Deadline = time + options.Grace,
+                Effects = effects,
+            };
+    }
 
     private static UpgradeDecision Fail(
         UpgradeSituation now, UpgradeFailure failure, string reason, StepReport report, UpgradeOptions options)
@@ -139,6 +160,11 @@ public static class UpgradeMachine
         UpgradeStep step = now.Step!.Value;
         UpgradeEffect finish = new UpgradeEffect.FinishStep(failure, reason, report);
         UpgradeEffect record = new UpgradeEffect.RecordFailure(step, failure, reason);
+        if (now.Phase == StepPhase.Gating)
+        {
+            return Ask(now, UpgradeState.RollingBack, attempt: 1, options, [record]);
+        }
+
         switch (now.State)
         {
             // What was observed wins over what was asked for, a roll-back too. The commit makes sure that kernel B owns everything.

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Data;
 
 namespace TwinKernel.Fleet.Coordinator.Upgrades;
 
@@ -125,20 +126,8 @@ public sealed class UpgradeOptionsValidator : IValidateOptions<UpgradeOptions>
         Attempts("CommitAttempts", options.CommitAttempts);
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
 
-        void InRange(string key, TimeSpan value)
-        {
-            if (value < Shortest || value > Longest)
-            {
-                errors.Add($"Upgrades:{key} ({value}) must be between {Shortest} and {Longest}.");
-            }
-        }
+        void InRange(string key, TimeSpan value) => errors.AddUnlessIn($"Upgrades:{key}", value, Shortest, Longest);
 
-        void Attempts(string key, int value)
-        {
-            if (value is < 1 or > 100)
-            {
-                errors.Add($"Upgrades:{key} ({value}) must be between 1 and 100.");
-            }
-        }
+        void Attempts(string key, int value) => errors.AddUnlessIn($"Upgrades:{key}", value, 1, 100);
     }
 }

@@ -53,6 +53,10 @@ public sealed class UpgradeRecord
     public string? Reason { get; set; }
     public string? Progress { get; set; }
 
+    /// <summary>See <see cref="GateTimes"/>; null: no gates there.</summary>
+    public TimeSpan? StandbyGateTime { get; set; }
+    public TimeSpan? ProbationGateTime { get; set; }
+
     public string? KernelReleaseBefore { get; set; }
     public string? BootIdBefore { get; set; }
     public string? KernelReleaseAfter { get; set; }
@@ -73,7 +77,9 @@ public sealed class UpgradeRecord
 
     public List<UpgradeStepRecord> Steps { get; } = [];
 
-    public UpgradeSituation Situation => new(State, Phase, Attempt, HostName, Epoch, Strategy);
+    public List<UpgradeGate> Gates { get; } = [];
+
+    public UpgradeSituation Situation => new(State, Phase, Attempt, HostName, Epoch, Strategy) { Gates = new GateTimes(StandbyGateTime, ProbationGateTime) };
 
     internal sealed class Map : IEntityTypeConfiguration<UpgradeRecord>
     {
@@ -87,6 +93,7 @@ public sealed class UpgradeRecord
             table.HasOne<RolloutRecord>().WithMany().HasForeignKey(upgrade => upgrade.RolloutId).OnDelete(DeleteBehavior.Restrict);
             table.HasOne<GuestRecord>().WithMany().HasForeignKey(upgrade => new { upgrade.HostName, upgrade.GuestName }).OnDelete(DeleteBehavior.Restrict);
             table.HasOne<ImageRecord>().WithMany().HasForeignKey(upgrade => upgrade.ImageDigest).OnDelete(DeleteBehavior.Restrict);
+            table.HasMany(upgrade => upgrade.Gates).WithOne().HasForeignKey(gate => gate.UpgradeId);
             table.HasMany(upgrade => upgrade.Steps).WithOne().HasForeignKey(step => step.UpgradeId);
             table.HasIndex(upgrade => new { upgrade.HostName, upgrade.GuestName })
                 .IsUnique().HasFilter("finished_at is null").HasDatabaseName("ux_upgrades_one_active_per_guest");

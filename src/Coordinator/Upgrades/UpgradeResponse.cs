@@ -35,6 +35,14 @@ internal static class UpgradeResponse
             StrategyReason = upgrade.StrategyReason ?? "",
             Signature = upgrade.Signature ?? "",
         };
+        answer.Gates.Add(upgrade.Gates.OrderBy(gate => gate.Point).ThenBy(gate => gate.Name, StringComparer.Ordinal).Select(gate => new Wire.UpgradeGate
+        {
+            Point = gate.Point.ToString(),
+            Name = gate.Name,
+            State = gate.State.ToString(),
+            Why = gate.Why ?? "",
+            Answers = { gate.ReadAnswers().Select(answer => $"{answer.Outcome}: {answer.Detail}") },
+        }));
         answer.Steps.Add(upgrade.Steps
             .OrderBy(step => step.StartedAt).ThenBy(step => step.Step).ThenBy(step => step.Attempt).Select(ToRow));
         if (upgrade.FinishedAt is { } finished)

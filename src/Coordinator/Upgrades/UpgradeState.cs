@@ -50,4 +50,7 @@ public enum StepPhase
 
     /// <summary>The attempt failed; the next one waits for its time.</summary>
     BackingOff = 3,
+
+    /// <summary>The step is not commanded before the rollout's gates have passed.</summary>
+    Gating = 4,
 }

@@ -19,6 +19,8 @@ internal static class WaitsFor
                 $"Waits for host {upgrade.HostName} to finish Commit{Again(upgrade)}, from which there is no way back; at most {left} s more.",
             (StepPhase.Accepted, _) =>
                 $"Waits for host {upgrade.HostName} to finish {upgrade.Situation.Step}{Again(upgrade)}; at most {left} s more.",
+            (StepPhase.Gating, _) =>
+                $"Waits for the gates before {upgrade.Situation.Step}{(upgrade.Progress is { } said ? $" ({said})" : "")}; at most {left} s more.",
             (StepPhase.BackingOff, UpgradeState.Commit) =>
                 $"Kernel B serves but attempt {upgrade.Attempt} at Commit failed and there is no way back; the next one begins in {left} s.",
             (StepPhase.BackingOff, _) =>

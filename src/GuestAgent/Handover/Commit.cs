@@ -9,7 +9,7 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// In kernel B: takes the last CPU and all memory. No undo after this: kernel A is gone. A commit that fails halfway is called again and
 /// goes on where it stopped.
 /// </summary>
-public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwitch cpus, StandbyCard card, Workload.ServiceHandover services)
+public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwitch cpus, StandbyCard card, Workload.ServiceHandover services, Probation.ServiceJournals journals)
 {
     /// <param name="nextSlotBytes">
     /// So much of the hot-added memory below 4 GiB is put online as movable memory, so that the next upgrade finds a slot; the rest is ordinary memory.
@@ -38,7 +38,9 @@ public sealed class Commit(ITwinKernelDevice device, MemoryBlocks memory, CpuSwi
         }
 
         PutOnline(context, failures, machine, movable);
+        Try(failures, services.Owned);
         Try(failures, card.Close);
+        Try(failures, journals.Unplug);
         Verify(context, failures, online);
     }
 

@@ -60,6 +60,7 @@ public sealed class Preflight(
         ];
         checks.Add(Answer("hooks", () => hooks.Problems() is { Count: > 0 } problems ? (false, string.Join("; ", problems)) : (true, $"{hooks.Count} in {StepHooks.Directory}")) with { NeededFor = Every });
         checks.Add(Answer("services", services.Check));
+        checks.Add(Answer("preserved", services.CheckMemory) with { NeededFor = KexecOnly });
         checks.Add(Answer("cpus", CpuCount));
         checks.Add(Answer("lockdown", Lockdown));
         checks.Add(Answer("memory", () => MovableMemory(question)));

@@ -18,6 +18,7 @@ public sealed class Transfer(
     ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, TwinInstances instances, TwinLink link)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan OptionalPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
 
     /// <param name="card">What the host has plugged in for kernel B; null: nothing.</param>
@@ -120,7 +121,15 @@ public sealed class Transfer(
         TakenFunction[] begun = [.. journal.Current!.Functions];
         if (card is not null && !begun.Any(taken => taken.Mac == card.Mac))
         {
-            context.Measure("card", () => AwaitSpare(context, card.Mac));
+            try
+            {
+                context.Measure("card", () => AwaitSpare(context, card));
+            }
+            catch (StepFailure missing) when (card.Optional)
+            {
+                // A kernel that was itself booted beside another has no driver for the slot.
+                context.Facts["card.missing"] = missing.Message;
+            }
         }
 
         IEnumerable<TakenFunction> spare = network.Spare().Select(found => new TakenFunction(found.Function.ToString(), found.Driver, found.Mac));
@@ -130,19 +139,25 @@ public sealed class Transfer(
             context.Measure($"function.{function.Function}", () => GiveFunction(context, instance, function, card?.Mac == function.Mac ? card : null));
         }
 
+        if (card is not null && journal.Current!.Functions.Any(taken => taken.Mac == card.Mac))
+        {
+            context.Facts["card.serves"] = card.Network;
+        }
+
         context.Facts["functions.given"] = string.Join(' ', journal.Current!.Functions.Select(function => function.Function));
     }
 
     /// <summary>This kernel learns of a card by an interrupt, some time after the host has plugged it in.</summary>
-    private void AwaitSpare(StepContext context, string mac)
+    private void AwaitSpare(StepContext context, Wire.StandbyCard card)
     {
         long started = Stopwatch.GetTimestamp();
-        while (!network.Spare().Any(found => found.Mac == mac))
+        TimeSpan patience = card.Optional ? OptionalPatience : Patience;
+        while (!network.Spare().Any(found => found.Mac == card.Mac))
         {
-            if (Stopwatch.GetElapsedTime(started) > Patience)
+            if (Stopwatch.GetElapsedTime(started) > patience)
             {
                 throw new StepFailure(StatusCode.DeadlineExceeded, Reasons.Device,
-                    $"The card {mac}, which the host has plugged in, is not to be had after {Patience.TotalSeconds:0} s: this kernel sees no interface with that address, or uses it.");
+                    $"The card {card.Mac}, which the host has plugged in, is not to be had after {patience.TotalSeconds:0} s: this kernel sees no interface with that address, or uses it.");
             }
 
             context.Cancellation.WaitHandle.WaitOne(Interval);
@@ -160,7 +175,7 @@ public sealed class Transfer(
         }
 
         device.GiveFunction(instance.Id, function);
-        Ask(context, instance, new LinkMessage { Sequence = 0, Kind = LinkMessage.AdoptFunction, Function = function, Mac = card?.Mac, Network = card?.Network });
+        Ask(context, instance, new LinkMessage { Sequence = 0, Kind = LinkMessage.AdoptFunction, Function = function, Mac = card?.Mac, Network = card?.Network, Peer = card?.Peer });
     }
 
     private void Ask(StepContext context, RunningInstance instance, LinkMessage question) => link.Ask(instance.Id, question, Patience, context.Cancellation);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace TwinKernel.Fleet.GuestAgent.Images;
 
@@ -12,7 +13,7 @@ public sealed class Sha256
     public const int HashBytes = 32;
     private const int BlockBytes = 64;
 
-    private static readonly uint[] K =
+    private static ReadOnlySpan<uint> K =>
     [
         0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
         0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -79,30 +80,54 @@ public sealed class Sha256
         return hash;
     }
 
-    private void Compress(ReadOnlySpan<byte> block)
+    /// <summary>Eight rounds written out, so that the eight words stay where they are instead of moving on by one each round.</summary>
+    [SkipLocalsInit]
+    private unsafe void Compress(ReadOnlySpan<byte> block)
     {
-        Span<uint> w = stackalloc uint[64];
+        uint* w = stackalloc uint[64];
         for (int i = 0; i < 16; i++)
         {
             w[i] = BinaryPrimitives.ReadUInt32BigEndian(block[(4 * i)..]);
         }
 
-        for (int i = 16; i < w.Length; i++)
+        for (int i = 16; i < 64; i++)
         {
-            uint s0 = BitOperations.RotateRight(w[i - 15], 7) ^ BitOperations.RotateRight(w[i - 15], 18) ^ (w[i - 15] >> 3);
-            uint s1 = BitOperations.RotateRight(w[i - 2], 17) ^ BitOperations.RotateRight(w[i - 2], 19) ^ (w[i - 2] >> 10);
-            w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+            uint before = w[i - 15], last = w[i - 2];
+            w[i] = w[i - 16] + w[i - 7]
+                + (BitOperations.RotateRight(before, 7) ^ BitOperations.RotateRight(before, 18) ^ (before >> 3))
+                + (BitOperations.RotateRight(last, 17) ^ BitOperations.RotateRight(last, 19) ^ (last >> 10));
         }
 
         uint a = _state[0], b = _state[1], c = _state[2], d = _state[3], e = _state[4], f = _state[5], g = _state[6], h = _state[7];
-        ReadOnlySpan<uint> k = K;
-        for (int i = 0; i < w.Length; i++)
+        fixed (uint* k = K)
         {
-            uint t1 = h + (BitOperations.RotateRight(e, 6) ^ BitOperations.RotateRight(e, 11) ^ BitOperations.RotateRight(e, 25))
-                + ((e & f) ^ (~e & g)) + k[i] + w[i];
-            uint t2 = (BitOperations.RotateRight(a, 2) ^ BitOperations.RotateRight(a, 13) ^ BitOperations.RotateRight(a, 22))
-                + ((a & b) ^ (a & c) ^ (b & c));
-            (h, g, f, e, d, c, b, a) = (g, f, e, d + t1, c, b, a, t1 + t2);
+            for (int i = 0; i < 64; i += 8)
+            {
+                h += Sum1(e) + (g ^ (e & (f ^ g))) + k[i] + w[i];
+                d += h;
+                h += Sum0(a) + ((a & b) | (c & (a | b)));
+                g += Sum1(d) + (f ^ (d & (e ^ f))) + k[i + 1] + w[i + 1];
+                c += g;
+                g += Sum0(h) + ((h & a) | (b & (h | a)));
+                f += Sum1(c) + (e ^ (c & (d ^ e))) + k[i + 2] + w[i + 2];
+                b += f;
+                f += Sum0(g) + ((g & h) | (a & (g | h)));
+                e += Sum1(b) + (d ^ (b & (c ^ d))) + k[i + 3] + w[i + 3];
+                a += e;
+                e += Sum0(f) + ((f & g) | (h & (f | g)));
+                d += Sum1(a) + (c ^ (a & (b ^ c))) + k[i + 4] + w[i + 4];
+                h += d;
+                d += Sum0(e) + ((e & f) | (g & (e | f)));
+                c += Sum1(h) + (b ^ (h & (a ^ b))) + k[i + 5] + w[i + 5];
+                g += c;
+                c += Sum0(d) + ((d & e) | (f & (d | e)));
+                b += Sum1(g) + (a ^ (g & (h ^ a))) + k[i + 6] + w[i + 6];
+                f += b;
+                b += Sum0(c) + ((c & d) | (e & (c | d)));
+                a += Sum1(f) + (h ^ (f & (g ^ h))) + k[i + 7] + w[i + 7];
+                e += a;
+                a += Sum0(b) + ((b & c) | (d & (b | c)));
+            }
         }
 
         _state[0] += a;
@@ -114,4 +139,12 @@ public sealed class Sha256
         _state[6] += g;
         _state[7] += h;
     }
+
+    /// <summary>The three rotations, by 2, 13 and 22, one out of the other.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Sum0(uint a) => BitOperations.RotateRight(BitOperations.RotateRight(BitOperations.RotateRight(a, 9) ^ a, 11) ^ a, 2);
+
+    /// <summary>By 6, 11 and 25.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Sum1(uint e) => BitOperations.RotateRight(BitOperations.RotateRight(BitOperations.RotateRight(e, 14) ^ e, 5) ^ e, 6);
 }

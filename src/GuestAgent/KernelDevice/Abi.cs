@@ -13,6 +13,8 @@ internal static class Abi
     public const int MessageMax = 16384;
     public const int ParkMaxFunctions = 8;
     public const int ImageIdBytes = 72;
+    public const int PreservedNameBytes = 32;
+    public const int MaxPreserved = 32;
 
     public const uint QueryHasParent = 1u << 0;
     public const uint QueryParentParked = 1u << 1;
@@ -53,6 +55,9 @@ internal static class Abi
     public const byte IocTakeMemory = 0x16;
     public const byte IocReleaseMemory = 0x17;
     public const byte IocTakeCpu = 0x24;
+    public const byte IocPreserveMemory = 0x28;
+    public const byte IocPreserve = 0x29;
+    public const byte IocPreserved = 0x2a;
 }
 
 [StructLayout(LayoutKind.Sequential)]
@@ -329,4 +334,48 @@ internal struct AbiAdoptMemory
     public uint Reserved;
     public ulong Start;
     public ulong Bytes;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiPreserveMemory
+{
+    public uint Size;
+    public uint Reserved;
+    public ulong Start;
+    public ulong Bytes;
+}
+
+[InlineArray(Abi.PreservedNameBytes)]
+internal struct AbiPreservedName
+{
+    private byte _first;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiPreserve
+{
+    public uint Size;
+    public uint Reserved;
+    public AbiPreservedName Name;
+    public ulong Bytes;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiPreservedPiece
+{
+    public AbiPreservedName Name;
+    public ulong Start;
+    public ulong Bytes;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiPreserved
+{
+    public uint Size;
+    public uint Capacity;
+    public uint Count;
+    public uint Reserved;
+    public ulong Pieces;
+    public ulong Bytes;
+    public ulong LargestFree;
 }

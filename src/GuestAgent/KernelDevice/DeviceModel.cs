@@ -47,6 +47,9 @@ public sealed record MachineView
 /// <summary>A claimed slot. <see cref="Instance"/> is 0 when none runs in it.</summary>
 public readonly record struct ClaimedSlot(uint Id, ulong Start, ulong Bytes, ulong LowStart, ulong LowSize, bool BootReserved, uint Instance);
 
+/// <summary>A preserved piece: its physical address and length.</summary>
+public readonly record struct PieceOfMemory(string Name, ulong Start, ulong Bytes);
+
 /// <summary>States of an instance, numbered as in the header.</summary>
 public enum InstanceState
 {

@@ -66,4 +66,12 @@ public interface ITwinKernelDevice
 
     /// <summary>Takes a piece of the machine's memory over. False: it was this kernel's already.</summary>
     bool AdoptMemory(ulong start, ulong bytes);
+
+    /// <summary>From now on offline memory is for preserved pieces, and no kernel's.</summary>
+    void PreserveMemory(ulong start, ulong bytes);
+
+    /// <summary>The preserved piece of this name, made if there is none.</summary>
+    void Preserve(string name, ulong bytes);
+
+    IReadOnlyList<PieceOfMemory> Preserved();
 }

@@ -47,5 +47,11 @@ internal sealed class MissingDevice(DeviceException reason) : ITwinKernelDevice
 
     public bool AdoptMemory(ulong start, ulong bytes) => throw Refusal();
 
+    public void PreserveMemory(ulong start, ulong bytes) => throw Refusal();
+
+    public void Preserve(string name, ulong bytes) => throw Refusal();
+
+    public IReadOnlyList<PieceOfMemory> Preserved() => throw Refusal();
+
     private DeviceException Refusal() => reason;
 }

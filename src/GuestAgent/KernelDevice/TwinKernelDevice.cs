@@ -316,6 +316,42 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
         return Ask(Abi.IocAdoptMemory, ref adopt, "ADOPT_MEMORY", $"0x{start:x}+0x{bytes:x}", Errno.EEXIST) == Errno.None;
     }
 
+    public void PreserveMemory(ulong start, ulong bytes)
+    {
+        AbiPreserveMemory memory = new() { Size = (uint)sizeof(AbiPreserveMemory), Start = start, Bytes = bytes };
+        Ask(Abi.IocPreserveMemory, ref memory, "PRESERVE_MEMORY", $"0x{start:x}+0x{bytes:x}");
+    }
+
+    public void Preserve(string name, ulong bytes)
+    {
+        AbiPreserve preserve = new() { Size = (uint)sizeof(AbiPreserve), Bytes = bytes };
+        if (!Encoding.ASCII.TryGetBytes(name, preserve.Name, out _))
+        {
+            throw new DeviceException("PRESERVE", Errno.EINVAL, name);
+        }
+
+        Ask(Abi.IocPreserve, ref preserve, "PRESERVE", $"{name}, {bytes} bytes");
+    }
+
+    public IReadOnlyList<PieceOfMemory> Preserved()
+    {
+        Span<AbiPreservedPiece> room = new AbiPreservedPiece[Abi.MaxPreserved];
+        AbiPreserved preserved = new() { Size = (uint)sizeof(AbiPreserved), Capacity = Abi.MaxPreserved };
+        fixed (AbiPreservedPiece* first = room)
+        {
+            preserved.Pieces = (ulong)first;
+            Ask(Abi.IocPreserved, ref preserved, "PRESERVED", "");
+        }
+
+        PieceOfMemory[] seen = new PieceOfMemory[Math.Min(preserved.Count, Abi.MaxPreserved)];
+        for (int i = 0; i < seen.Length; i++)
+        {
+            seen[i] = new PieceOfMemory(Text(room[i].Name), room[i].Start, room[i].Bytes);
+        }
+
+        return seen;
+    }
+
     private static uint Remaining(TimeSpan timeout, long started) =>
         (uint)Math.Clamp((timeout - Stopwatch.GetElapsedTime(started)).TotalMilliseconds, 0, 60_000);
 
@@ -335,9 +371,8 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
         }
     }
 
-    private static string Text(in AbiRelease release)
+    private static string Text(ReadOnlySpan<byte> bytes)
     {
-        ReadOnlySpan<byte> bytes = release;
         int end = bytes.IndexOf((byte)0);
         return Encoding.ASCII.GetString(end < 0 ? bytes : bytes[..end]);
     }

@@ -40,8 +40,9 @@ internal sealed unsafe class ChildProcess
     /// <param name="command">An absolute path, and arguments.</param>
     /// <param name="environment">All of it: nothing is inherited.</param>
     /// <param name="output">A file or device for both outputs.</param>
+    /// <param name="blocked">A signal that it has to take by itself, so that none comes before it can; 0: none.</param>
     /// <exception cref="IOException">It cannot be started.</exception>
-    public static ProcessHandle Detach(IReadOnlyList<string> command, IEnumerable<KeyValuePair<string, string>> environment, string output)
+    public static ProcessHandle Detach(IReadOnlyList<string> command, IEnumerable<KeyValuePair<string, string>> environment, string output, int blocked = 0)
     {
         int descriptor = Libc.Open(output, Libc.WriteOnly | Libc.CloseOnExec);
         if (descriptor < 0)
@@ -50,7 +51,7 @@ internal sealed unsafe class ChildProcess
         }
 
         using SafeFileHandle owner = new(descriptor, ownsHandle: true);
-        return Spawn(command, environment, descriptor);
+        return Spawn(command, environment, descriptor, blocked);
     }
 
     /// <summary>Runs a program to its end, or kills it and all that it has started when its time is over.</summary>
@@ -103,7 +104,7 @@ internal sealed unsafe class ChildProcess
         }
     }
 
-    private static ProcessHandle Spawn(IReadOnlyList<string> command, IEnumerable<KeyValuePair<string, string>> environment, int output)
+    private static ProcessHandle Spawn(IReadOnlyList<string> command, IEnumerable<KeyValuePair<string, string>> environment, int output, int blocked = 0)
     {
         byte* attributes = stackalloc byte[OpaqueBytes];
         byte* actions = stackalloc byte[OpaqueBytes];
@@ -115,6 +116,7 @@ internal sealed unsafe class ChildProcess
         nint[] variables = Strings(environment.Select(variable => $"{variable.Key}={variable.Value}").Prepend("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"));
         try
         {
+            signals[0] = blocked == 0 ? 0 : 1ul << (blocked - 1);
             Libc.SpawnMask(attributes, signals);
             signals[0] = 1ul << (BrokenPipe - 1);
             Libc.SpawnDefaults(attributes, signals);

@@ -19,17 +19,33 @@ public static class MemoryRuns
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         ArgumentOutOfRangeException.ThrowIfZero(blockBytes);
-        HashSet<uint> usable = [.. blocks
-            .Where(block => block is { Online: true, Movable: true, Number: > 0 } && (block.Number + 1ul) * blockBytes <= Ceiling && !refused.Contains(block.Number))
-            .Select(block => block.Number)];
-        HashSet<uint> easy = [.. blocks.Where(block => block.MovableZone).Select(block => block.Number)];
-        Dictionary<uint, uint> nodes = blocks.ToDictionary(block => block.Number, block => block.Node);
-        return usable
-            .Where(first => Run(first).All(block => usable.Contains(block) && nodes[block] == nodes[first]))
-            .OrderBy(first => nodes[first] == node ? 0 : 1)
-            .ThenBy(first => Run(first).All(easy.Contains) ? 0 : 1)
-            .ThenBy(first => first);
+        return Runs([.. blocks.Where(block => (block.Number + 1ul) * blockBytes <= Ceiling)], count, refused)
+            .OrderBy(run => run[0].Node == node ? 0 : 1)
+            .ThenBy(run => run.All(block => block.MovableZone) ? 0 : 1)
+            .ThenBy(run => run[0].Number)
+            .Select(run => run[0].Number);
+    }
 
-        IEnumerable<uint> Run(uint first) => Enumerable.Range(0, count).Select(offset => first + (uint)offset);
+    /// <summary>
+    /// The same for memory that is taken for good, wherever it lies: the highest first, to leave those of a slot together, and those of
+    /// movable zones last.
+    /// </summary>
+    public static IEnumerable<uint> FromTheTop(IReadOnlyList<MemoryBlock> blocks, int count, IReadOnlySet<uint> refused)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        return Runs(blocks, count, refused)
+            .OrderBy(run => run.Any(block => block.MovableZone) ? 1 : 0)
+            .ThenByDescending(run => run[0].Number)
+            .Select(run => run[0].Number);
+    }
+
+    private static IEnumerable<MemoryBlock[]> Runs(IReadOnlyList<MemoryBlock> blocks, int count, IReadOnlySet<uint> refused)
+    {
+        Dictionary<uint, MemoryBlock> usable = blocks
+            .Where(block => block is { Online: true, Movable: true, Number: > 0 } && !refused.Contains(block.Number))
+            .ToDictionary(block => block.Number);
+        return usable.Keys
+            .Where(first => Enumerable.Range(0, count).All(offset => usable.TryGetValue(first + (uint)offset, out MemoryBlock block) && block.Node == usable[first].Node))
+            .Select(first => Enumerable.Range(0, count).Select(offset => usable[first + (uint)offset]).ToArray());
     }
 }

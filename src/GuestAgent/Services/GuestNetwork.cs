@@ -62,8 +62,14 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
     }
 
     /// <summary>Waits for the interface with this address, then configures it. Inside the gap: it looks at once and yields instead of sleeping.</summary>
+    /// <param name="before">What is to be done with it, by its name, before it comes up.</param>
     /// <exception cref="TimeoutException">No such interface within <paramref name="patience"/>.</exception>
-    public void ConfigureByMac(string mac, NetworkConfiguration configuration, TimeSpan patience) => Configure(WaitByMac(mac, patience), configuration);
+    public void ConfigureByMac(string mac, NetworkConfiguration configuration, TimeSpan patience, Action<string>? before = null)
+    {
+        GuestInterface found = WaitByMac(mac, patience);
+        before?.Invoke(found.Name);
+        Configure(found, configuration);
+    }
 
     /// <summary>Waits for the interface with this address, as above.</summary>
     /// <exception cref="TimeoutException">No such interface within <paramref name="patience"/>.</exception>
@@ -104,7 +110,7 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
     }
 
     /// <summary>IFF_UP. What cannot be read counts as up.</summary>
-    private bool IsUp(string name) =>
+    public bool IsUp(string name) =>
         files.TryRead($"{Interfaces}/{name}/flags") is not { } flags
         || !flags.StartsWith("0x", StringComparison.Ordinal)
         || !uint.TryParse(flags.AsSpan(2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out uint bits)

@@ -17,6 +17,14 @@ public interface INetworkStack
     /// <exception cref="IOException">As above.</exception>
     void TakeDown(string networkInterface);
 
+    /// <summary>Gives an interface that is down another name.</summary>
+    /// <exception cref="IOException">As above; another has that name, for instance.</exception>
+    void Rename(string networkInterface, string name);
+
+    /// <summary>Exchanges ICMP echoes with a host, one after the other.</summary>
+    /// <returns>How many were answered before <paramref name="patience"/> was over; 0 when none can be sent.</returns>
+    int Ping(IPAddress host, int count, TimeSpan patience);
+
     /// <summary>Brings the loopback interface up.</summary>
     void BringUpLoopback();
 }

@@ -42,7 +42,9 @@ internal sealed class InspectionReader(ITwinKernelDevice device, UpgradeJournal 
                 Instance = slot.Instance,
                 BootReserved = slot.BootReserved,
             }));
-            inspection.Memory.Add(Memory(machine, [.. slots.Select(Of), .. Given(machine)]));
+            inspection.Memory.Add(Memory(machine, [.. slots.Select(Of), .. Given(machine)])
+                .Concat(device.Preserved().Select(piece => new Wire.Inspection.Types.Memory { Start = piece.Start, Bytes = piece.Bytes, Owner = $"preserved: {piece.Name}" }))
+                .OrderBy(piece => piece.Start));
         }
         catch (DeviceException error)
         {

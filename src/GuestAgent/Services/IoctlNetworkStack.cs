@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Net;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
@@ -17,6 +18,7 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
     private const uint SetFlags = 0x8914;
     private const uint SetAddress = 0x8916;
     private const uint SetMask = 0x891c;
+    private const uint SetName = 0x8923;
     private const short Up = 1;
     private const ushort RouteUp = 1;
     private const ushort RouteGateway = 2;
@@ -50,6 +52,38 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
     {
         using Handle socket = new();
         SetUp(socket, networkInterface, up: false);
+    }
+
+    public void Rename(string networkInterface, string name)
+    {
+        using Handle socket = new();
+        Span<byte> request = stackalloc byte[RequestBytes];
+        Encoding.ASCII.GetBytes(name, Named(request, networkInterface)[NameBytes..]);
+        socket.Ask(SetName, request, "SIOCSIFNAME", networkInterface);
+    }
+
+    public int Ping(IPAddress host, int count, TimeSpan patience)
+    {
+        // An echo request of type 8 with nothing in it: its checksum is the complement of that.
+        ReadOnlySpan<byte> request = [8, 0, 0xf7, 0xff, 0, 0, 0, 0];
+        Span<byte> reply = stackalloc byte[128];
+        int answered = 0;
+        try
+        {
+            using Socket socket = new(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Icmp) { ReceiveTimeout = (int)patience.TotalMilliseconds };
+            socket.Connect(new IPEndPoint(host, 0));
+            for (; answered < count; answered++)
+            {
+                socket.Send(request);
+                socket.Receive(reply);
+            }
+        }
+        catch (SocketException)
+        {
+            // Not answered in time, or not possible.
+        }
+
+        return answered;
     }
 
     public void BringUpLoopback()

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using TwinKernel.Fleet.GuestAgent.Probation;
 
 namespace TwinKernel.Fleet.GuestAgent.Services;
 
@@ -20,6 +21,7 @@ public sealed class UdpEcho : IDisposable
     {
         _bootId = Encoding.ASCII.GetBytes(bootId);
         _socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        OutputPlug.Exempt(_socket);
         _socket.Bind(endPoint);
         EndPoint = (IPEndPoint)_socket.LocalEndPoint!;
     }
@@ -27,6 +29,26 @@ public sealed class UdpEcho : IDisposable
     public IPEndPoint EndPoint { get; }
 
     public void Start() => new Thread(Serve) { IsBackground = true, Name = "udp-echo" }.Start();
+
+    /// <summary>Has the service in this kernel answer a few times, over the loopback interface. Nothing happens where there is none.</summary>
+    public static void Rehearse()
+    {
+        try
+        {
+            using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveTimeout = 100 };
+            socket.Connect(new IPEndPoint(IPAddress.Loopback, Port));
+            Span<byte> answer = stackalloc byte[2 * MaxRequestBytes];
+            for (int round = 0; round < 10; round++)
+            {
+                socket.Send("rehearsal"u8);
+                socket.Receive(answer);
+            }
+        }
+        catch (SocketException)
+        {
+            // It is not here, or is late.
+        }
+    }
 
     public void Dispose() => _socket.Dispose();
 

@@ -33,13 +33,17 @@ internal sealed record LinkMessage
 
     /// <summary>Of the card that comes with the function, when kernel B shall serve there with the address of <see cref="Network"/>.</summary>
     public string? Mac { get; init; }
+
+    /// <summary>An address that answers to ICMP echo there, to rehearse with.</summary>
+    public string? Peer { get; init; }
     public HandoverOrder? Order { get; init; }
 
     /// <summary>For the interface to kernel A, or that of <see cref="Mac"/>, in the form of <c>twinkernel.net=</c>.</summary>
     public string? Network { get; init; }
 
-    /// <summary>Names of services, the address to replicate them from, and how far.</summary>
+    /// <summary>Names of services, of those whose data are in preserved memory, the address to replicate them from, and how far.</summary>
     public IReadOnlyList<string>? Services { get; init; }
+    public IReadOnlyList<string>? InPlace { get; init; }
     public string? Source { get; init; }
     public long? Offset { get; init; }
 

@@ -6,6 +6,7 @@ using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Probation;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Workload;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
@@ -18,10 +19,11 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 /// </summary>
 public sealed partial class Standby(
     ITwinKernelDevice device, UpgradeJournal journal, KernelFiles files, MemoryBlocks memory, CpuSwitch cpus, GuestNetwork network, StandbyCard card, QuietConsole console, BearerToken token, StepRunner runner,
-    Commit commit, ServiceHandover services, ContactWatchdog watchdog, ILogger<Standby> logger)
+    Commit commit, ServiceHandover services, ServiceJournals journals, ContactWatchdog watchdog, ILogger<Standby> logger)
 {
     private const string OrderPath = "/run/twinkernel/handover.json";
     private static readonly TimeSpan Wait = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(2);
     private volatile HandoverOrder? _order;
 
@@ -68,6 +70,7 @@ public sealed partial class Standby(
                     if (question is { Mac: { } mac, Network: { } own })
                     {
                         card.Serve(mac, NetworkConfiguration.Parse(own));
+                        card.Rehearse(question.Peer);
                     }
 
                     break;
@@ -102,12 +105,16 @@ public sealed partial class Standby(
         try
         {
             services.BeginPromotion(context, parkedAge, mayHold: !order.Failover);
-            foreach (PciFunction function in order.Functions)
+            using (new Urgency())
             {
-                context.Measure("adopt", () => device.AdoptFunction(function));
+                foreach (PciFunction function in order.Functions)
+                {
+                    context.Measure("adopt", () => device.AdoptFunction(function));
+                }
+
+                context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience, journals.Plug));
             }
 
-            context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience));
             services.EndPromotion(context);
             console.End();
             network.LeaveParent();

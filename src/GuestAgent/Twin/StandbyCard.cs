@@ -1,3 +1,4 @@
+using System.Net;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Services;
 
@@ -11,6 +12,13 @@ public sealed class StandbyCard(KernelFiles files, GuestNetwork network, INetwor
 {
     /// <summary>Its interface, for an agent that is started again.</summary>
     private const string NotePath = "/run/twinkernel/standby-card";
+    /// <summary>What the kernel calls a card that nobody names.</summary>
+    private const string Unnamed = "eth";
+
+    /// <summary>The guest's own card comes later, and is to have the name that it has in kernel A.</summary>
+    private const string Name = "standby0";
+    private const int Pings = 5;
+    private static readonly TimeSpan PingPatience = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(5);
 
     /// <summary>Gives the card its address. Idempotent.</summary>
@@ -19,9 +27,30 @@ public sealed class StandbyCard(KernelFiles files, GuestNetwork network, INetwor
     public void Serve(string mac, NetworkConfiguration configuration)
     {
         string name = network.WaitByMac(mac, InterfacePatience).Name;
+        if (name.StartsWith(Unnamed, StringComparison.Ordinal))
+        {
+            stack.Rename(name, Name);
+            name = Name;
+        }
+
         Directory.CreateDirectory(files.At("/run/twinkernel"));
         File.WriteAllText(files.At(NotePath), name);
         stack.Configure(name, configuration);
+    }
+
+    /// <summary>
+    /// All that the cut-over's gap consists of is done once while kernel A still serves: what has not run before is slow, under emulation by ten
+    /// times. To adopt this card and to give it its address was part of it; this is the rest.
+    /// </summary>
+    /// <param name="peer">Answers to ICMP echo; null or empty: nobody is known to.</param>
+    public void Rehearse(string? peer)
+    {
+        if (IPAddress.TryParse(peer, out IPAddress? host))
+        {
+            stack.Ping(host, Pings, PingPatience);
+        }
+
+        UdpEcho.Rehearse();
     }
 
     /// <summary>Serves there no longer. Without such a card there is nothing to do. Idempotent.</summary>

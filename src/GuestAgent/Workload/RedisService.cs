@@ -7,7 +7,7 @@ namespace TwinKernel.Fleet.GuestAgent.Workload;
 /// One Redis in one kernel, by its own replication. Kernel A's side: hold all writes, say how far they are, let go. Kernel B's: follow, catch up, be
 /// the master. docs/services.md says why no write that was acknowledged is lost.
 /// </summary>
-internal sealed class RedisService(ServiceDefinition definition)
+internal sealed class RedisService(ServiceDefinition definition) : IReplicatedService
 {
     /// <summary>A day: writes are let go by name. A pause that ran out behind a park would let in writes that kernel B has overtaken.</summary>
     private const string PauseMilliseconds = "86400000";
@@ -16,49 +16,63 @@ internal sealed class RedisService(ServiceDefinition definition)
 
     public string Name => definition.Name;
 
-    /// <summary>No write is executed from here on.</summary>
-    /// <returns>The replication offset behind the last that was.</returns>
+    public void Rehearse()
+    {
+        using RespClient redis = Connect();
+        Hold(redis, "0");
+    }
+
+    /// <summary>By <c>CLIENT PAUSE</c>; the offset is that of Redis' replication.</summary>
     public long Hold()
     {
         using RespClient redis = Connect();
-        redis.Ask("CLIENT", "PAUSE", PauseMilliseconds, "WRITE");
-        return redis.Ask("ROLE") is { Items: [{ Text: "master" }, { Number: var offset }, ..] }
-            ? offset
-            : throw new IOException($"{Name} is not a master: another than kernel B has made it a replica.");
+        return Hold(redis);
     }
 
-    /// <summary>Writes that wait go on, in the kernel that has executed none since.</summary>
+    /// <inheritdoc cref="Hold()"/>
+    internal long Hold(RespClient redis, string milliseconds = PauseMilliseconds)
+    {
+        redis.Ask("CLIENT", "PAUSE", milliseconds, "WRITE");
+        return MasterOffset(redis);
+    }
+
+    /// <returns>The replication offset behind the last command that was executed.</returns>
+    internal long MasterOffset(RespClient redis) => redis.Ask("ROLE") is { Items: [{ Text: "master" }, { Number: var offset }, ..] }
+        ? offset
+        : throw new IOException($"{Name} is not a master: another than kernel B has made it a replica.");
+
     public void LetGo()
     {
         using RespClient redis = Connect();
         redis.Ask("CLIENT", "UNPAUSE");
     }
 
-    /// <summary>
-    /// In kernel A when it has taken the machine back. Writes that waited since before the park are dropped with their connections: their clients may
-    /// have written anew to kernel B since. None was acknowledged.
-    /// </summary>
     public void ComeBack()
     {
         using RespClient redis = Connect();
-        redis.Ask("PING"); // Everything that had arrived before the park has been taken in behind the second answer.
-        redis.Ask("PING");
-        redis.Ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+        Drop(redis);
         redis.Ask("CLIENT", "UNPAUSE");
     }
 
-    /// <summary>Copies from kernel A's, and goes on copying.</summary>
-    public void Follow(string host)
+    /// <summary>All clients but this one lose their connections, and what they have sent.</summary>
+    internal static void Drop(RespClient redis)
     {
-        using RespClient redis = Connect();
-        redis.Ask("REPLICAOF", host, definition.Port.ToString(CultureInfo.InvariantCulture));
+        redis.Ask("PING"); // Everything that had arrived before the park has been taken in behind the second answer.
+        redis.Ask("PING");
+        redis.Ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
     }
 
-    /// <returns>Why it does not follow yet; null: it does.</returns>
-    public string? NotFollowing()
+    public string? Follow(string source)
     {
         using RespClient redis = Connect();
-        return redis.Ask("ROLE") switch
+        RespReply reply = redis.Ask("ROLE");
+        if (reply is { Items: [{ Text: "master" }, ..] })
+        {
+            redis.Ask("REPLICAOF", source, definition.Port.ToString(CultureInfo.InvariantCulture));
+            return "it was a master";
+        }
+
+        return reply switch
         {
             { Items: [{ Text: "slave" }, _, _, { Text: "connected" }, ..] } => null,
             { Items: [{ Text: "slave" }, _, _, { Text: { } state }, ..] } => $"its replication is in state '{state}'",
@@ -67,8 +81,6 @@ internal sealed class RedisService(ServiceDefinition definition)
         };
     }
 
-    /// <summary>Waits until everything up to an offset of kernel A's is here.</summary>
-    /// <exception cref="IOException">It is not within 2 s.</exception>
     public void CatchUp(long offset)
     {
         using RespClient redis = Connect();
@@ -85,25 +97,23 @@ internal sealed class RedisService(ServiceDefinition definition)
         }
     }
 
-    /// <summary>Connected ahead of the gap.</summary>
-    public Promotion Prepare() => new(this, Connect());
+    public IPromotion Prepare() => new Promotion(this, Connect());
 
-    private RespClient Connect() => new(definition.Port, Patience);
+    internal RespClient Connect(TimeSpan? patience = null) => new(definition.Port, patience ?? Patience);
 
-    private static long Offset(RespClient redis) =>
+    /// <returns>How far a replica has executed its master's stream.</returns>
+    internal static long Offset(RespClient redis) =>
         redis.Ask("ROLE") is { Items: [{ Text: "slave" }, _, _, _, { Number: var offset }] } ? offset : throw new IOException("Redis is no replica any more.");
 
-    /// <summary>From copy to master, inside the gap: asked first, and answered while the card is on its way.</summary>
-    internal sealed class Promotion(RedisService service, RespClient redis) : IDisposable
+    private sealed class Promotion(RedisService service, RespClient redis) : IPromotion
     {
         private bool _holds;
 
         public string Name => service.Name;
 
-        /// <param name="mayHold">There is a way back, on which writes would be lost.</param>
         public void Ask(bool mayHold)
         {
-            _holds = mayHold && service.Probation == ServiceDefinition.HoldWrites;
+            _holds = mayHold && service.Probation != ServiceDefinition.ServeWrites;
             if (_holds)
             {
                 redis.Send("CLIENT", "PAUSE", PauseMilliseconds, "WRITE");
@@ -112,7 +122,6 @@ internal sealed class RedisService(ServiceDefinition definition)
             redis.Send("REPLICAOF", "NO", "ONE");
         }
 
-        /// <exception cref="IOException">Redis has refused.</exception>
         public void Confirm()
         {
             if (_holds)

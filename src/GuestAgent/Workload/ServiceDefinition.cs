@@ -10,8 +10,10 @@ public sealed record ServiceDefinition
 {
     public const string Stateless = "stateless";
     public const string ReplicatedRedis = "replicated-redis";
+    public const string InPlace = "in-place";
     public const string HoldWrites = "hold-writes";
     public const string ServeWrites = "serve";
+    public const string JournalWrites = "journal";
 
     /// <summary>As the file's, without <c>.json</c>.</summary>
     public string Name { get; set; } = "";
@@ -32,8 +34,22 @@ public sealed record ServiceDefinition
     /// <summary>What a replicated service does about writes between the cut-over and the commit.</summary>
     public string Probation { get; set; } = HoldWrites;
 
+    /// <summary>Memory that outlives the kernel, under the service's name; null: none.</summary>
+    public PreservedRequest? Preserve { get; set; }
+
+    /// <summary>That memory, where it is the service itself that uses it.</summary>
+    [JsonIgnore]
+    public PreservedRequest? OwnMemory => IsJournalled ? null : Preserve;
+
     [JsonIgnore]
     public bool IsReplicated => Handover == ReplicatedRedis;
+
+    [JsonIgnore]
+    public bool IsInPlace => Handover == InPlace;
+
+    /// <summary>Its writes are journalled in the probation, where that is possible; <see cref="Preserve"/> is the journal.</summary>
+    [JsonIgnore]
+    public bool IsJournalled => Handover == ReplicatedRedis && Probation == JournalWrites;
 
     /// <summary>All that is wrong with it; empty: nothing.</summary>
     public IEnumerable<string> Problems(string file)
@@ -58,9 +74,24 @@ public sealed record ServiceDefinition
             yield return problem;
         }
 
-        if (Handover is not (Stateless or ReplicatedRedis))
+        if (Handover is not (Stateless or ReplicatedRedis or InPlace))
         {
-            yield return $"handover is '{Handover}'; this agent knows {Stateless} and {ReplicatedRedis}";
+            yield return $"handover is '{Handover}'; this agent knows {Stateless}, {ReplicatedRedis} and {InPlace}";
+        }
+
+        if ((IsInPlace || IsJournalled) && Preserve is null)
+        {
+            yield return $"{(IsInPlace ? InPlace : $"probation {JournalWrites}")} needs preserve";
+        }
+
+        if (Preserve is { } preserve && (preserve.Bytes == 0 || preserve.Bytes % PreservedRequest.Page != 0))
+        {
+            yield return $"preserve.bytes is {preserve.Bytes}; it must be a multiple of {PreservedRequest.Page}, and not 0";
+        }
+
+        if (Preserve is not null && !PreservedRequest.CanBeNamed(Name))
+        {
+            yield return $"name is '{Name}'; preserved memory has one of at most 31 characters of a-z, A-Z, 0-9, '-', '_' and '.', which must not be the first";
         }
 
         if (IsReplicated ? Port is < 1 or > 65535 : Port != 0)
@@ -68,11 +99,27 @@ public sealed record ServiceDefinition
             yield return IsReplicated ? $"port is {Port}; {Handover} needs that of the service, 1 to 65535" : $"port is for {ReplicatedRedis}";
         }
 
-        if (Probation is not (HoldWrites or ServeWrites))
+        if (Probation is not (HoldWrites or ServeWrites or JournalWrites))
         {
-            yield return $"probation is '{Probation}'; it must be {HoldWrites} or {ServeWrites}";
+            yield return $"probation is '{Probation}'; it must be {HoldWrites}, {ServeWrites} or {JournalWrites}";
+        }
+
+        if (Probation == JournalWrites && Handover != ReplicatedRedis)
+        {
+            yield return $"probation {JournalWrites} is for {ReplicatedRedis}";
         }
     }
+}
+
+/// <summary>Preserved memory that a service asks for.</summary>
+public sealed record PreservedRequest
+{
+    public const ulong Page = 4096;
+
+    /// <summary>A multiple of <see cref="Page"/>. The machine gives whole memory blocks, of 128 MiB as a rule, which services share.</summary>
+    public ulong Bytes { get; init; }
+
+    internal static bool CanBeNamed(string name) => name.Length is > 0 and < 32 && name[0] != '.' && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.');
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]

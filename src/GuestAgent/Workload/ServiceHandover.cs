@@ -4,6 +4,7 @@ using Grpc.Core;
 using TwinKernel.Fleet.GuestAgent.Handover;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Probation;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
 
@@ -13,11 +14,12 @@ namespace TwinKernel.Fleet.GuestAgent.Workload;
 /// The guest's services through an upgrade. In kernel A: warm copies before the cut-over, writes held for the last sync. In kernel B: the copies, and
 /// their promotion. docs/services.md tells it in order.
 /// </summary>
-public sealed class ServiceHandover(ServiceDirectory directory, ServiceSupervisor supervisor, KernelFiles files, GuestNetwork network, TwinLink link)
+public sealed class ServiceHandover(
+    ServiceDirectory directory, ServiceSupervisor supervisor, InPlaceServices inPlace, KernelFiles files, GuestNetwork network, TwinLink link, ServiceJournals journals)
 {
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
-    private ImmutableList<RedisService.Promotion> _promotions = [];
+    private ImmutableList<IPromotion> _promotions = [];
     private readonly List<(string Part, TimeSpan Time)> _parts = [];
     private long _synced;
     private volatile bool _holding;
@@ -31,13 +33,19 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
         List<string> problems = [];
         IReadOnlyList<ServiceDefinition> services = directory.Read(problems);
         problems.AddRange(services.Select(service => (service.Name, Problem: service.Probe.Check())).Where(probed => probed.Problem is not null).Select(probed => $"{probed.Name} does not serve: {probed.Problem}"));
+        problems.AddRange(inPlace.Problems());
         if (services.FirstOrDefault(service => service.IsReplicated) is { } replicated && KernelCommandLine.Value(files.Read("/proc/cmdline"), "twinkernel.standby") is null)
         {
             problems.Add($"{replicated.Name} is {replicated.Handover}, and its copy has no address to replicate over: boot with twinkernel.standby=");
         }
 
-        return (problems.Count == 0, problems.Count == 0 ? $"{services.Count} in {ServiceDirectory.Directory}" : string.Join("; ", problems));
+        return (problems.Count == 0, string.Join("; ", problems.Count == 0 ? [$"{services.Count} in {ServiceDirectory.Directory}", .. inPlace.Unjournalled()] : problems));
     }
+
+    /// <summary>For the preflight: can this kernel end with the machine's memory, by kexec?</summary>
+    public (bool Passed, string Message) CheckMemory() => inPlace.Names.ToArray() is { Length: > 0 } names
+        ? (false, $"{string.Join(", ", names)} would lose what is in preserved memory: upgrade by a twin, or take the service out first")
+        : (true, "no service keeps its data in preserved memory");
 
     /// <summary>Has kernel B start its copies, and waits until each serves there and has what this kernel's has.</summary>
     /// <exception cref="StepFailure">One does not within <paramref name="patience"/>, or kernel B's image does not have it.</exception>
@@ -56,9 +64,11 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
                 Sequence = 0,
                 Kind = LinkMessage.WarmServices,
                 Services = [.. services.Where(service => service.IsReplicated).Select(service => service.Name)],
+                InPlace = [.. inPlace.Names],
                 Source = $"{network.Configuration?.Address}",
             });
             AwaitReady(context, instance, patience);
+            Replicated().ForEach(service => service.Rehearse());
         });
         context.Facts["services"] = string.Join(", ", services.Select(service => $"{service.Name} ({service.Handover})"));
     }
@@ -67,13 +77,17 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
     /// <exception cref="StepFailure">Not within seconds; <see cref="LetGo"/> undoes it.</exception>
     public void Hold(StepContext context, uint instance)
     {
-        foreach (RedisService redis in Replicated())
+        _holding = true;
+        foreach (IReplicatedService service in Replicated())
         {
-            _holding = true;
             long started = Stopwatch.GetTimestamp();
-            LinkMessage question = new() { Sequence = 0, Kind = LinkMessage.SyncService, Services = [redis.Name], Offset = redis.Hold(), HeldNanoseconds = Stopwatch.GetElapsedTime(started).Ticks * TimeSpan.NanosecondsPerTick };
-            context.Measure($"sync.{redis.Name}", () => Ask(context, instance, question));
+            long offset = service.Hold();
+            journals.LayOut(service.Name, offset);
+            LinkMessage question = new() { Sequence = 0, Kind = LinkMessage.SyncService, Services = [service.Name], Offset = offset, HeldNanoseconds = Stopwatch.GetElapsedTime(started).Ticks * TimeSpan.NanosecondsPerTick };
+            context.Measure($"sync.{service.Name}", () => Ask(context, instance, question));
         }
+
+        inPlace.Hold(context);
     }
 
     /// <summary>Writes go on. Nothing has happened to this kernel since they were held. Idempotent.</summary>
@@ -81,20 +95,42 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
     {
         if (_holding)
         {
-            Replicated().ForEach(redis => redis.LetGo());
+            inPlace.LetGo();
+            journals.Discard();
+            Replicated().ForEach(service => service.LetGo());
             _holding = false;
         }
     }
 
-    /// <summary>This kernel was parked, and has not got its network back yet.</summary>
+    /// <summary>This kernel was parked, and has not got its network back yet. What kernel B has acknowledged from its journals is executed here.</summary>
+    /// <exception cref="IOException">Of one service or several; facts of the step say the same.</exception>
     public void ComeBack(StepContext context)
     {
-        foreach (RedisService redis in Replicated())
+        inPlace.ComeBack(context);
+        List<string> problems = [];
+        foreach (IReplicatedService service in Replicated())
         {
-            context.Measure($"return.{redis.Name}", redis.ComeBack);
+            Try(() => context.Measure($"replay.{service.Name}", () => journals.Replay(service.Name, context.Facts)));
+            Try(() => context.Measure($"return.{service.Name}", service.ComeBack));
         }
 
-        _holding = false;
+        _holding = problems.Count > 0;
+        if (_holding)
+        {
+            throw new IOException(string.Join("; ", problems));
+        }
+
+        void Try(Action action)
+        {
+            try
+            {
+                action();
+            }
+            catch (IOException error)
+            {
+                problems.Add(error.Message);
+            }
+        }
     }
 
     // ---- kernel B -------------------------------------------------------------------------------------------------
@@ -106,13 +142,14 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
         switch (question.Kind)
         {
             case LinkMessage.WarmServices:
-                string[] missing = [.. (question.Services ?? []).Except(Replicated().Select(redis => redis.Name))];
+                string[] missing = [.. (question.Services ?? []).Except(Replicated().Select(service => service.Name))];
                 if (missing.Length > 0)
                 {
                     throw new IOException($"this image does not declare {string.Join(", ", missing)} as a service that replicates");
                 }
 
-                supervisor.StartAll();
+                inPlace.Check(question.InPlace ?? []);
+                supervisor.StartAll(standBy: true);
                 _source = question.Source;
                 break;
             case LinkMessage.ServicesReady:
@@ -123,10 +160,10 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
                 }
 
                 _promotions.ForEach(promotion => promotion.Dispose());
-                _promotions = [.. Replicated().Select(redis => redis.Prepare())];
+                _promotions = [.. Replicated().Select(service => service.Prepare())];
                 break;
             case LinkMessage.SyncService:
-                Sync(Replicated().Single(redis => redis.Name == question.Services![0]), question);
+                Sync(Replicated().Single(service => service.Name == question.Services![0]), question);
                 break;
         }
     }
@@ -136,13 +173,15 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
     /// <param name="mayHold">There is a way back.</param>
     public void BeginPromotion(StepContext context, TimeSpan parkedAge, bool mayHold)
     {
+        supervisor.Serve();
         if (_promotions.IsEmpty && supervisor.HasStarted)
         {
             // The agent that prepared them has ended.
-            _promotions = [.. Replicated().Select(redis => redis.Prepare())];
+            _promotions = [.. Replicated().Select(service => service.Prepare())];
         }
 
         _promotions.ForEach(promotion => promotion.Ask(mayHold));
+        journals.Choose(mayHold);
         _parts.ForEach(part => context.Add(part.Part, part.Time));
         if (_synced != 0)
         {
@@ -153,29 +192,39 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
     /// <exception cref="IOException">One has not become a master.</exception>
     public void EndPromotion(StepContext context)
     {
-        foreach (RedisService.Promotion promotion in _promotions)
+        foreach (IPromotion promotion in _promotions)
         {
             context.Measure($"promote.{promotion.Name}", promotion.Confirm);
         }
+
+        journals.Begin(context);
     }
 
     /// <summary>There is no way back any more: writes go on.</summary>
     public void Committed()
     {
+        journals.End();
         _promotions.ForEach(promotion => promotion.Dispose());
         _promotions = [];
-        Replicated().ForEach(redis => redis.LetGo());
+        Replicated().ForEach(service => service.LetGo());
     }
 
     /// <summary>Kernel B serves: services that only its image has are started as well.</summary>
-    public void Taken() => supervisor.StartAll();
+    public void Taken() => supervisor.StartAll(standBy: false);
 
-    private void Sync(RedisService redis, LinkMessage question)
+    /// <summary>The machine is this kernel's: what services ask for is preserved, and those that waited for it are started.</summary>
+    public void Owned()
+    {
+        inPlace.Preserve();
+        supervisor.StartAll(standBy: false);
+    }
+
+    private void Sync(IReplicatedService service, LinkMessage question)
     {
         long started = Stopwatch.GetTimestamp();
-        redis.CatchUp(question.Offset ?? 0);
-        _parts.Add(($"pause.{redis.Name}", TimeSpan.FromTicks((question.HeldNanoseconds ?? 0) / TimeSpan.NanosecondsPerTick)));
-        _parts.Add(($"sync.{redis.Name}", Stopwatch.GetElapsedTime(started)));
+        service.CatchUp(question.Offset ?? 0);
+        _parts.Add(($"pause.{service.Name}", TimeSpan.FromTicks((question.HeldNanoseconds ?? 0) / TimeSpan.NanosecondsPerTick)));
+        _parts.Add(($"sync.{service.Name}", Stopwatch.GetElapsedTime(started)));
         _synced = Stopwatch.GetTimestamp();
     }
 
@@ -190,10 +239,16 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
         }
 
         bool resumed = supervisor.HasStarted;
-        supervisor.StartAll();
+        if (ownsMachine)
+        {
+            inPlace.Preserve();
+        }
+
+        supervisor.StartAll(standBy: !ownsMachine);
         if (ownsMachine && resumed)
         {
-            // The agent before may have ended while it held their writes.
+            // The agent before may have ended while it held their writes, or behind a park, before it could replay.
+            Replicated().ForEach(service => journals.Recover(service.Name));
             _holding = true;
             LetGo();
         }
@@ -202,24 +257,16 @@ public sealed class ServiceHandover(ServiceDirectory directory, ServiceSuperviso
     /// <summary>This kernel ends, by kexec.</summary>
     public void Stop() => supervisor.StopAll();
 
-    private List<RedisService> Replicated() => [.. directory.Read().Where(service => service.IsReplicated).Select(service => new RedisService(service))];
+    private List<IReplicatedService> Replicated() => [.. directory.Read().Where(service => service.IsReplicated).Select(Replicated)];
+
+    private static IReplicatedService Replicated(ServiceDefinition service) => new RedisService(service);
 
     private IEnumerable<(string Name, string? Problem)> Copies()
     {
-        foreach (ServiceDefinition service in directory.Read())
+        foreach (ServiceDefinition service in directory.Read().Where(supervisor.Keeps))
         {
             string? problem = service.Probe.Check();
-            if (problem is null && service.IsReplicated)
-            {
-                RedisService redis = new(service);
-                problem = redis.NotFollowing();
-                if (problem is "it is a master")
-                {
-                    redis.Follow(_source!);
-                }
-            }
-
-            yield return (service.Name, problem);
+            yield return (service.Name, problem ?? (service.IsReplicated ? Replicated(service).Follow(_source!) : null));
         }
     }
 

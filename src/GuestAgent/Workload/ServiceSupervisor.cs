@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Preserved;
 
 namespace TwinKernel.Fleet.GuestAgent.Workload;
 
@@ -9,29 +10,86 @@ namespace TwinKernel.Fleet.GuestAgent.Workload;
 /// Keeps the guest's services running, one thread each: one that ends is started again after a second. Their output goes to the kernel's log. They
 /// outlive the agent, which finds them again by <c>/run/twinkernel/services/NAME</c> (process id and start time).
 /// </summary>
-public sealed partial class ServiceSupervisor(KernelFiles files, ServiceDirectory directory, ILogger<ServiceSupervisor> logger)
+public sealed partial class ServiceSupervisor(KernelFiles files, ServiceDirectory directory, PreservedMemory preserved, ILogger<ServiceSupervisor> logger)
 {
     private const string Running = "/run/twinkernel/services";
+
+    /// <summary>Services that hand over in place have been told to serve in this kernel.</summary>
+    private const string ServingPath = "/run/twinkernel/serving";
     private const int Terminate = 15;
+    private const int ServeSignal = 10;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, ServiceDefinition> _kept = new();
+
+    /// <summary>Held from the look for a process to its note, so that none is started twice, and each that stands by is told to serve.</summary>
+    private readonly Lock _starting = new();
     private volatile bool _stopping;
 
     /// <summary>They were started in this kernel, by this agent or one before.</summary>
     public bool HasStarted => files.Exists(Running);
 
-    /// <summary>Starts those that do not run. Idempotent.</summary>
-    public void StartAll()
+    /// <summary>Here services that hand over in place stand by; false: they serve.</summary>
+    public bool StandsBy { get; private set; }
+
+    /// <summary>
+    /// Starts those that do not run. One that asks for preserved memory that there is not is left out: it is new with this image, and started when
+    /// the machine is this kernel's. Idempotent.
+    /// </summary>
+    /// <param name="standBy">Another kernel serves.</param>
+    public void StartAll(bool standBy)
     {
         _stopping = false;
-        foreach (ServiceDefinition service in directory.Read())
+        StandsBy = standBy && !files.Exists(ServingPath);
+        foreach (ServiceDefinition service in directory.Read().Where(service => service.OwnMemory is not { } wanted || preserved.Has(service.Name, wanted.Bytes)))
         {
             if (_kept.TryAdd(service.Name, service))
             {
                 new Thread(() => Keep(service)) { IsBackground = true, Name = $"service {service.Name}" }.Start();
             }
+        }
+    }
+
+    /// <summary>Has it been started here, to run from then on?</summary>
+    public bool Keeps(ServiceDefinition service) => _kept.ContainsKey(service.Name);
+
+    /// <summary>Services that hand over in place and stand by shall serve. Idempotent.</summary>
+    public void Serve()
+    {
+        lock (_starting)
+        {
+            if (!StandsBy)
+            {
+                return;
+            }
+
+            StandsBy = false;
+            foreach (ServiceDefinition service in _kept.Values.Where(service => service.IsInPlace))
+            {
+                Find(service.Name)?.Signal(ServeSignal);
+            }
+
+            File.WriteAllText(files.At(ServingPath), "");
+        }
+    }
+
+    /// <summary>Kills a service, which may stand still, and starts it anew at once.</summary>
+    /// <exception cref="IOException">It does not end, or cannot be started.</exception>
+    public void Renew(ServiceDefinition service)
+    {
+        lock (_starting)
+        {
+            if (Find(service.Name) is { } process)
+            {
+                process.KillGroup();
+                if (process.WaitForExit(StopPatience) is null)
+                {
+                    throw new IOException($"{service.Name} does not end.");
+                }
+            }
+
+            Launch(service);
         }
     }
 
@@ -70,8 +128,14 @@ public sealed partial class ServiceSupervisor(KernelFiles files, ServiceDirector
         {
             try
             {
-                ProcessHandle? found = Find(service.Name);
-                ProcessHandle process = found ?? Launch(service);
+                ProcessHandle? found;
+                ProcessHandle process;
+                lock (_starting)
+                {
+                    found = Find(service.Name);
+                    process = found ?? Launch(service);
+                }
+
                 Log.Runs(logger, service.Name, process.Pid, found is null ? "started" : "found");
                 int? code;
                 while ((code = process.WaitForExit(Look)) is null)
@@ -92,13 +156,25 @@ public sealed partial class ServiceSupervisor(KernelFiles files, ServiceDirector
 
     private ProcessHandle Launch(ServiceDefinition service)
     {
-        ProcessHandle process = ChildProcess.Detach(service.Start, [], "/dev/kmsg");
+        Dictionary<string, string> environment = [];
+        if (service.OwnMemory is not null)
+        {
+            environment["TWINKERNEL_PRESERVED"] = PreservedPiece.PathOf(service.Name);
+        }
+
+        if (service.IsInPlace && StandsBy)
+        {
+            environment["TWINKERNEL_STANDBY"] = "1";
+        }
+
+        ProcessHandle process = ChildProcess.Detach(service.Start, environment, "/dev/kmsg", service.IsInPlace ? ServeSignal : 0);
         Directory.CreateDirectory(files.At(Running));
         File.WriteAllText(files.At($"{Running}/{service.Name}"), string.Create(CultureInfo.InvariantCulture, $"{process.Pid} {process.Started}"));
         return process;
     }
 
-    private ProcessHandle? Find(string name) =>
+    /// <summary>The process of a service; null: it does not run.</summary>
+    internal ProcessHandle? Find(string name) =>
         files.TryRead($"{Running}/{name}")?.Split(' ') is [var pid, var started]
             && int.TryParse(pid, CultureInfo.InvariantCulture, out int number) && ProcessHandle.Open(number) is { } process && process.Started == started
                 ? process

@@ -15,6 +15,12 @@ public sealed class AgentOptions
     /// <summary>Directory whose subdirectories are images (<c>manifest.json</c> and its parts).</summary>
     public string ImageDirectory { get; set; } = "";
 
+    /// <summary>
+    /// Directory of public keys, <c>*.pem</c>, of which one must have signed an image (<c>images/sign</c>). Absolute. Empty, the default: images need no signature.
+    /// Read at start.
+    /// </summary>
+    public string ImageKeys { get; set; } = "";
+
     /// <summary><c>auto</c>, <c>kvm</c> or <c>tcg</c>. <c>auto</c> takes KVM only where a kernel really boots with it.</summary>
     public string Accelerator { get; set; } = "auto";
 
@@ -42,6 +48,12 @@ public sealed class AgentOptions
     /// <summary>Silence of kernel B after which the parked kernel A goes on: 10 ms to 60 s, or zero for the guest agent's default.</summary>
     public TimeSpan CutOverPatience { get; set; } = TimeSpan.Zero;
 
+    /// <summary>
+    /// Directory of executables that gates of kind <c>host-command</c> may run here, as the agent's user. Absolute; writable by nobody but that user and
+    /// root. Empty, the default: none.
+    /// </summary>
+    public string GateDirectory { get; set; } = "";
+
     /// <summary>Where this host is and what it is for, such as region, zone, rack, pool; rollouts select and limit by them. At most 64.</summary>
     public IDictionary<string, string> Labels { get; } = new Dictionary<string, string>();
 
@@ -65,8 +77,8 @@ public sealed class GuestOptions
     public int MemoryMiB { get; set; } = 2048;
 
     /// <summary>
-    /// UDP port on 127.0.0.1 that leads to the new kernel's service by a card of its own, which is plugged in for an upgrade: from Transfer
-    /// to Commit. 0, the default: there is no such card.
+    /// UDP port on 127.0.0.1 that leads to the new kernel's service by the card of its own that is plugged in for an upgrade, from Transfer
+    /// to Commit; without that card no upgrade goes on. 0, the default: no port leads there.
     /// </summary>
     public int StandbyPort { get; set; }
 

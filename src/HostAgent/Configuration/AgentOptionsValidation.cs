@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Options;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.HostAgent.Images;
 
 namespace TwinKernel.Fleet.HostAgent.Configuration;
 
@@ -22,6 +23,8 @@ internal sealed partial class AgentOptionsValidation : IValidateOptions<AgentOpt
         Check(NamePattern.IsMatch(options.Name), $"Host:Name is '{options.Name}'; it must be 1 to 63 lower-case letters, digits, dots and hyphens, beginning and ending with a letter or digit.");
         Check(options.StateDirectory.Length > 0, $"Host:StateDirectory is missing; name a directory of this agent's own.");
         Check(options.ImageDirectory.Length > 0, $"Host:ImageDirectory is missing; name the directory that holds the images.");
+        _ = ImageKeys.Read(options.ImageKeys, errors);
+        Check(options.GateDirectory.Length == 0 || Path.IsPathFullyQualified(options.GateDirectory), $"Host:GateDirectory is '{options.GateDirectory}'; it must be an absolute path, or be left out.");
         Check(options.Accelerator is "auto" or "kvm" or "tcg", $"Host:Accelerator is '{options.Accelerator}'; it must be auto, kvm or tcg.");
         Check(options.Qemu.Length > 0, $"Host:Qemu is empty; leave it out for qemu-system-x86_64.");
         Range("HeartbeatInterval", options.HeartbeatInterval, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));

@@ -8,7 +8,10 @@ using TwinKernel.Fleet.HostAgent.Upgrades;
 
 namespace TwinKernel.Fleet.HostAgent.Heartbeats;
 
-/// <summary>Tells the coordinators every <c>Host:HeartbeatInterval</c>, and after every change of a guest, what this host has.</summary>
+/// <summary>
+/// Tells the coordinators every <c>Host:HeartbeatInterval</c>, more seldom when they ask for it, and after every change of a guest, what
+/// this host has.
+/// </summary>
 internal sealed partial class HeartbeatPublisher(
     IOptions<AgentOptions> options, HostMachines machines, GuestHealth health, ImageStore images, IStepEvents events, TimeProvider time, ILogger<HeartbeatPublisher> logger) : BackgroundService
 {
@@ -18,9 +21,23 @@ internal sealed partial class HeartbeatPublisher(
     private readonly Guid _incarnation = Guid.NewGuid();
     private readonly DateTimeOffset _startedAt = time.GetUtcNow();
     private long _sequence;
+    private long _intervalTicks = options.Value.HeartbeatInterval.Ticks;
 
     public static string Version { get; } =
         typeof(HeartbeatPublisher).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    private TimeSpan Interval => TimeSpan.FromTicks(Interlocked.Read(ref _intervalTicks));
+
+    /// <summary>How often the coordinators want to be told. From the next heartbeat on, which says so: hosts that are told together do not beat together.</summary>
+    public void Pace(PaceHeartbeats wanted)
+    {
+        TimeSpan before = Interval, now = wanted.Applied(options.Value.HeartbeatInterval, before);
+        if (now != before)
+        {
+            Interlocked.Exchange(ref _intervalTicks, now.Ticks);
+            Log.Paced(logger, now);
+        }
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -33,7 +50,8 @@ internal sealed partial class HeartbeatPublisher(
             while (true)
             {
                 await PublishAsync(stoppingToken).ConfigureAwait(false);
-                await _changed.WaitAsync(options.Value.HeartbeatInterval, stoppingToken).ConfigureAwait(false);
+                // The first is cut somewhere: agents that were started together do not beat together from then on.
+                await _changed.WaitAsync(_sequence == 1 ? Interval * Random.Shared.NextDouble() : Interval, stoppingToken).ConfigureAwait(false);
             }
         }
         finally
@@ -56,7 +74,7 @@ internal sealed partial class HeartbeatPublisher(
                 Incarnation = _incarnation,
                 StartedAt = _startedAt,
                 Sequence = ++_sequence,
-                Interval = options.Value.HeartbeatInterval,
+                Interval = Interval,
                 AgentVersion = Version,
                 Accelerator = chosen.Accelerator == Accelerator.Kvm ? "kvm" : "tcg",
                 Labels = options.Value.Labels.AsReadOnly(),
@@ -85,6 +103,9 @@ internal sealed partial class HeartbeatPublisher(
 
     private static partial class Log
     {
+        [LoggerMessage(6001, LogLevel.Information, "Heartbeats are sent every {Interval} from now on, as a coordinator asks")]
+        public static partial void Paced(ILogger logger, TimeSpan interval);
+
         [LoggerMessage(6000, LogLevel.Warning, "A heartbeat could not be published: {Reason}")]
         public static partial void NotPublished(ILogger logger, string reason);
     }

@@ -28,8 +28,8 @@ internal sealed class ImageNotFoundException(string message) : Exception(message
 /// <summary>A part of an image is not what its manifest says; the message names the part and both values.</summary>
 internal sealed class ImageDamagedException(string message) : Exception(message);
 
-/// <summary>The images in <c>Host:ImageDirectory</c>: every subdirectory with a readable <c>manifest.json</c>.</summary>
-internal sealed partial class ImageStore(string directory, ILogger<ImageStore> logger)
+/// <summary>The images in <c>Host:ImageDirectory</c>: every subdirectory with a readable <c>manifest.json</c>, signed where <see cref="ImageKeys"/> ask for it.</summary>
+internal sealed partial class ImageStore(string directory, ImageKeys keys, ILogger<ImageStore> logger)
 {
     private readonly ConcurrentDictionary<string, string> _complaints = new();
 
@@ -48,6 +48,12 @@ internal sealed partial class ImageStore(string directory, ILogger<ImageStore> l
             try
             {
                 byte[] bytes = File.ReadAllBytes(file);
+                if (keys.Problem(bytes, file) is { } problem)
+                {
+                    Complain(file, problem);
+                    continue;
+                }
+
                 ImageManifest manifest = ImageManifest.Parse(bytes);
                 PlainName(manifest.Kernel.File);
                 PlainName(manifest.Initrd.File);
@@ -59,15 +65,20 @@ internal sealed partial class ImageStore(string directory, ILogger<ImageStore> l
             }
             catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
             {
-                if (!_complaints.TryGetValue(file, out string? said) || said != e.Message)
-                {
-                    _complaints[file] = e.Message;
-                    Log.Unreadable(logger, file, e.Message);
-                }
+                Complain(file, e.Message);
             }
         }
 
         return images;
+    }
+
+    private void Complain(string file, string problem)
+    {
+        if (!_complaints.TryGetValue(file, out string? said) || said != problem)
+        {
+            _complaints[file] = problem;
+            Log.LeftOut(logger, file, problem);
+        }
     }
 
     /// <summary>The image with this name or digest.</summary>
@@ -127,6 +138,6 @@ internal sealed partial class ImageStore(string directory, ILogger<ImageStore> l
     private static partial class Log
     {
         [LoggerMessage(4100, LogLevel.Warning, "Image manifest {File} is left out: {Reason}")]
-        public static partial void Unreadable(ILogger logger, string file, string reason);
+        public static partial void LeftOut(ILogger logger, string file, string reason);
     }
 }

@@ -129,12 +129,20 @@ internal sealed partial class GuestMachine : IGuestMachine
         return await WaitRunningAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    public bool WantsStandbyCard => _options.StandbyPort != 0;
+    public bool NeedsStandbyCard => _options.StandbyPort != 0;
 
     public Task<StandbyCard> PlugStandbyCardAsync(CancellationToken cancellationToken) =>
         _starter.PlugAsync(Running(), _options.StandbyPort, cancellationToken);
 
     public Task<bool> UnplugStandbyCardAsync(TimeSpan patience, CancellationToken cancellationToken) => StandbySlot.UnplugAsync(Running().Qmp, patience, cancellationToken);
+
+    public Task LeadServiceAsync(bool toStandbyCard, CancellationToken cancellationToken)
+    {
+        MachineSession session = Running();
+        return toStandbyCard
+            ? StandbySlot.LeadToCardAsync(session.Qmp, session.Record.ServicePort, _options.StandbyPort, cancellationToken)
+            : StandbySlot.LeadToOwnAsync(session.Qmp, session.Record.ServicePort, _options.StandbyPort, cancellationToken);
+    }
 
     private MachineSession Running() => _session ?? throw new QmpException($"The machine of guest {Name} does not run.");
 
@@ -167,7 +175,7 @@ internal sealed partial class GuestMachine : IGuestMachine
     private async Task<MachineSession> BringUpAsync(CancellationToken cancellationToken)
     {
         MachineRecord? record = ReadRecord();
-        if (record is not null && await _starter.AdoptAsync(record, _files, cancellationToken).ConfigureAwait(false) is { } running)
+        if (record is not null && await _starter.AdoptAsync(record, _files, _options.StandbyPort, cancellationToken).ConfigureAwait(false) is { } running)
         {
             return running;
         }

@@ -40,13 +40,18 @@ internal interface IGuestMachine
     /// <summary>As <see cref="RestartAsync"/>, but on this image, once: the start after it is on the image that the record names.</summary>
     Task<MachineEndpoint> TryAsync(string imageDigest, string why, CancellationToken cancellationToken);
 
-    /// <summary>Kernel B of this guest shall have a card of its own, from Transfer to Commit.</summary>
-    bool WantsStandbyCard { get; }
+    /// <summary>Without the card of kernel B's own, which others rely on, no upgrade shall go on.</summary>
+    bool NeedsStandbyCard { get; }
 
-    /// <summary>Plugs that card in, unless it is.</summary>
+    /// <summary>Plugs that card in, unless it is; it is kernel B's from Transfer to Commit.</summary>
     /// <exception cref="IOException">QEMU refuses, or the machine does not run.</exception>
     /// <exception cref="TimeoutException">QEMU does not answer.</exception>
     Task<StandbyCard> PlugStandbyCardAsync(CancellationToken cancellationToken);
+
+    /// <summary>Has the guest's service asked at that card, or again at the guest's own. Idempotent.</summary>
+    /// <exception cref="IOException">QEMU refuses, or the machine does not run.</exception>
+    /// <exception cref="TimeoutException">QEMU does not answer.</exception>
+    Task LeadServiceAsync(bool toStandbyCard, CancellationToken cancellationToken);
 
     /// <summary>Takes that card out again, if it is plugged in.</summary>
     /// <returns>False: the guest did not let go of it within <paramref name="patience"/>; it stays.</returns>

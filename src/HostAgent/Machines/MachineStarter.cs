@@ -51,16 +51,17 @@ internal sealed partial class MachineStarter(string host, string qemu, ILogger l
             Forwards = guest.Forwards,
         };
         await RunAsync(QemuCommandLine.Build(plan, files), cancellationToken).ConfigureAwait(false);
-        MachineSession session = await OpenAsync(record, files, cancellationToken).ConfigureAwait(false)
+        MachineSession session = await OpenAsync(record, files, guest.StandbyPort, cancellationToken).ConfigureAwait(false)
             ?? throw new MachineStartException($"QEMU for guest {guest.Name} started and ended at once; the end of its console: {ConsoleLog.Tail(files.ConsoleLogs[0], 5)}");
         Log.Started(logger, guest.Name, session.Process.Pid, image.Manifest.Name, session.Record.AgentPort, session.Record.ServicePort);
         return session;
     }
 
     /// <summary>The running machine of a record; null when it does not run. Nothing of the record is trusted before it was verified.</summary>
-    public async Task<MachineSession?> AdoptAsync(MachineRecord record, MachineFiles files, CancellationToken cancellationToken)
+    /// <param name="standbyPort">Of the guest's options.</param>
+    public async Task<MachineSession?> AdoptAsync(MachineRecord record, MachineFiles files, int standbyPort, CancellationToken cancellationToken)
     {
-        MachineSession? session = await OpenAsync(record, files, cancellationToken).ConfigureAwait(false);
+        MachineSession? session = await OpenAsync(record, files, standbyPort, cancellationToken).ConfigureAwait(false);
         if (session is not null)
         {
             Log.Adopted(logger, record.Guest, session.Process.Pid, session.Record.AgentPort, session.Record.ServicePort);
@@ -82,7 +83,7 @@ internal sealed partial class MachineStarter(string host, string qemu, ILogger l
         start.Environment["LC_ALL"] = "C";
     }
 
-    private async Task<MachineSession?> OpenAsync(MachineRecord record, MachineFiles files, CancellationToken cancellationToken)
+    private async Task<MachineSession?> OpenAsync(MachineRecord record, MachineFiles files, int standbyPort, CancellationToken cancellationToken)
     {
         if (ProcessIdentity.WithUuid(record.Uuid) is not { } process)
         {
@@ -96,6 +97,12 @@ internal sealed partial class MachineStarter(string host, string qemu, ILogger l
             if (!Guid.TryParse(uuid, out Guid answered) || answered != record.Uuid)
             {
                 throw new QmpException($"The machine that answers on {files.Qmp} has UUID {uuid}, not {record.Uuid} as recorded.");
+            }
+
+            if (record.ServicePort != 0)
+            {
+                // The agent before may have ended in the middle of a cut-over.
+                await StandbySlot.LeadToOwnAsync(qmp, record.ServicePort, standbyPort, cancellationToken).ConfigureAwait(false);
             }
 
             UserNetwork network = await UserNetwork.AskAsync(qmp, QmpDeadline, cancellationToken).ConfigureAwait(false);

@@ -27,6 +27,9 @@ internal static class QemuCommandLine
     /// <summary>QEMU's id of the network of the guest's own card.</summary>
     public const string Network = "net0";
 
+    /// <summary>The guest's address there.</summary>
+    public const string Address = "10.0.2.15";
+
     /// <summary>TCP port of the guest's agent, in the guest.</summary>
     public const int AgentPort = 7700;
 
@@ -62,7 +65,7 @@ internal static class QemuCommandLine
             "-kernel", plan.KernelPath,
             "-initrd", plan.InitrdPath,
             "-append", plan.CommandLine,
-            "-netdev", $"user,id={Network},ipv6=off,hostfwd=tcp:127.0.0.1:0-10.0.2.15:{AgentPort},hostfwd=udp:127.0.0.1:0-10.0.2.15:{ServicePort}{string.Concat(plan.Forwards.Select(Forward))}",
+            "-netdev", $"user,id={Network},ipv6=off,hostfwd=tcp:127.0.0.1:0-{Address}:{AgentPort},hostfwd=udp:127.0.0.1:0-{Address}:{ServicePort}{string.Concat(plan.Forwards.Select(Forward))}",
             "-device", $"virtio-net-pci,netdev={Network},mac={Mac(plan.Host, plan.Guest)},romfile=",
             "-device", $"pcie-root-port,id={StandbySlot.Port},chassis=1,slot=1",
             "-fw_cfg", $"name=opt/twinkernel/token,file={Escape(files.Token)}",
@@ -88,7 +91,7 @@ internal static class QemuCommandLine
         return $"52:54:00:{hash[0]:x2}:{hash[1]:x2}:{hash[2]:x2}";
     }
 
-    private static string Forward(string ports) => ports.Split(':') is [var host, var guest] ? $",hostfwd=tcp:127.0.0.1:{host}-10.0.2.15:{guest}" : "";
+    private static string Forward(string ports) => ports.Split(':') is [var host, var guest] ? $",hostfwd=tcp:127.0.0.1:{host}-{Address}:{guest}" : "";
 
     /// <summary>A comma ends a value in QEMU's options; a doubled one is a comma.</summary>
     private static string Escape(string path) => path.Replace(",", ",,", StringComparison.Ordinal);

@@ -3,6 +3,11 @@ namespace TwinKernel.Fleet.Probe.Exchanges;
 /// <summary>What is said on a connection on which answers come in the order of the requests.</summary>
 internal interface IDialogue
 {
+    /// <summary>What a connection begins with. Its answer is read with that to the first request.</summary>
+    void Open(ByteQueue greeting)
+    {
+    }
+
     void Write(long number, ByteQueue request);
 
     /// <summary>Takes the answer to a request.</summary>

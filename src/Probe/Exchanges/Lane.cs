@@ -136,6 +136,7 @@ internal sealed class Lane(IPEndPoint service, IDialogue dialogue, Measurement m
     {
         Remade += _everConnected ? 1 : 0;
         (_connected, _everConnected, _connectPatience) = (true, true, FirstConnectPatience);
+        dialogue.Open(_out);
         foreach (long number in _waiting)
         {
             dialogue.Write(number, _out);

@@ -1,20 +1,25 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 
 namespace TwinKernel.Fleet.Probe.Writes;
 
 /// <summary>Reads the writes of a run back, and removes them.</summary>
-internal static class WriteCheck
+/// <param name="connect">Connects to the service.</param>
+internal sealed class WriteCheck(Func<IWriteStore> connect, WriteLog log)
 {
     /// <summary>Lost writes that are named.</summary>
     public const int MostNamed = 10;
 
     private const int BatchSize = 500;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>Of one call to a store.</summary>
+    public static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Makes the place that the writes go to; what is in the way, else null.</summary>
+    public string? Prepare() => Try(store => store.Prepare());
 
     /// <summary>
     /// Reads every acknowledged write back, for up to half a minute where the service is not there yet. Removes all keys of the
@@ -22,7 +27,7 @@ internal static class WriteCheck
     /// </summary>
     /// <param name="due">When a write was due.</param>
     /// <param name="next">Writes numbered below were sent.</param>
-    public static WritesReport ReadBack(IPEndPoint service, WriteLog log, long next, Func<long, TimeSpan> due)
+    public WritesReport ReadBack(long next, Func<long, TimeSpan> due)
     {
         var lost = new List<LostWrite>();
         long lostCount = 0;
@@ -33,35 +38,35 @@ internal static class WriteCheck
         {
             try
             {
-                using var redis = new RedisConnection(service, CallTimeout);
+                using IWriteStore store = connect();
                 while (checkedTo < next)
                 {
                     long[] numbers = Batch(checkedTo, next).Where(log.IsAcknowledged).ToArray();
-                    IReadOnlyList<string?> values = numbers.Length == 0 ? [] : redis.Ask(["MGET", .. numbers.Select(number => Key(log, number))]);
-                    if (values.Count != numbers.Length)
-                    {
-                        throw new InvalidDataException($"MGET of {numbers.Length} keys brought {values.Count} values");
-                    }
-
+                    IReadOnlyList<string?> values = numbers.Length == 0 ? [] : store.Read(numbers);
                     foreach ((long number, string? value) in numbers.Zip(values).Where(pair => pair.Second != Text(pair.First)))
                     {
                         lostCount++;
                         if (lost.Count < MostNamed)
                         {
-                            lost.Add(new LostWrite { Number = number, Key = Key(log, number), Found = value, Due = due(number) });
+                            lost.Add(new LostWrite { Number = number, Key = log.Key(number), Found = value, Due = due(number) });
                         }
                     }
 
                     checkedTo += Batch(checkedTo, next).Count();
                 }
 
-                problem = lostCount > 0 ? null : Remove(redis, log, next);
+                problem = null;
             }
             catch (Exception e) when (e is IOException or SocketException or InvalidDataException)
             {
                 problem = e.Message;
                 Thread.Sleep(Pause);
             }
+        }
+
+        if (checkedTo >= next && lostCount == 0)
+        {
+            problem = Remove(next);
         }
 
         return new WritesReport
@@ -75,34 +80,22 @@ internal static class WriteCheck
         };
     }
 
-    /// <summary>Removes the keys of a run that is not verified; what is in the way, else null.</summary>
-    public static string? Remove(IPEndPoint service, WriteLog log, long next)
+    /// <summary>Removes what a run wrote that is not verified; what is in the way, else null.</summary>
+    public string? Remove(long next) => Remains(Try(store => store.Remove(next)));
+
+    private string? Remains(string? problem) => problem is null ? null : $"{log.KeyPrefix}* remain: {problem}";
+
+    private string? Try(Action<IWriteStore> action)
     {
         try
         {
-            using var redis = new RedisConnection(service, CallTimeout);
-            return Remove(redis, log, next);
-        }
-        catch (Exception e) when (e is IOException or SocketException or InvalidDataException)
-        {
-            return e.Message;
-        }
-    }
-
-    private static string? Remove(RedisConnection redis, WriteLog log, long next)
-    {
-        try
-        {
-            for (long begin = 0; begin < next; begin += BatchSize)
-            {
-                redis.Ask(["UNLINK", .. Batch(begin, next).Select(number => Key(log, number))]);
-            }
-
+            using IWriteStore store = connect();
+            action(store);
             return null;
         }
         catch (Exception e) when (e is IOException or SocketException or InvalidDataException)
         {
-            return $"the keys {log.KeyPrefix}* remain: {e.Message}";
+            return e.Message;
         }
     }
 
@@ -113,8 +106,6 @@ internal static class WriteCheck
             yield return number;
         }
     }
-
-    private static string Key(WriteLog log, long number) => log.KeyPrefix + Text(number);
 
     private static string Text(long number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace TwinKernel.Fleet.Probe.Writes;
@@ -21,6 +22,9 @@ internal sealed class WriteLog(string run)
         number.TryFormat(key[_prefix.Length..], out int digits, provider: null);
         return _prefix.Length + digits;
     }
+
+    /// <summary>The same as text.</summary>
+    public string Key(long number) => string.Create(CultureInfo.InvariantCulture, $"{KeyPrefix}{number}");
 
     public void Acknowledge(long number)
     {

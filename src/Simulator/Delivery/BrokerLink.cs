@@ -20,6 +20,7 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
 {
     /// <summary>As an agent's, per queue.</summary>
     private const ushort Prefetch = 8;
+    private const string PaceExchange = $"TwinKernel.Fleet.Contracts.Messages:{nameof(PaceHeartbeats)}";
     private const int HostsPerChannel = 250;
     private const int MostChannels = 16;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -67,9 +68,10 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
         }
     }
 
-    public Task PublishAsync<T>(T message, bool mustBeRouted, CancellationToken cancellationToken)
-        where T : class =>
-        _bus.Publish(
+    public async Task PublishAsync<T>(T message, bool mustBeRouted, CancellationToken cancellationToken)
+        where T : class
+    {
+        await _bus.Publish(
             message,
             context =>
             {
@@ -78,15 +80,17 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
                     onRabbitMq.Mandatory = true;
                 }
             },
-            cancellationToken);
+            cancellationToken).ConfigureAwait(false);
+        _tally.Count(Counted.Published);
+    }
 
     /// <summary>Makes the host's queue as its agent would, and hands on what comes until <see cref="LeaveAsync"/>. A broker that is away is waited for.</summary>
     /// <param name="host">Its name.</param>
     /// <param name="take">Returns when the command is journalled and may be let go.</param>
-    /// <param name="answer">To a question.</param>
+    /// <param name="answer">To a question; null: there is none.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task ListenAsync(
-        string host, Func<ExecuteStep, CancellationToken, Task> take, Func<InspectGuest, GuestInspected> answer, CancellationToken cancellationToken)
+        string host, Func<ExecuteStep, CancellationToken, Task> take, Func<HostMessage, object?> answer, CancellationToken cancellationToken)
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(LongestAway);
@@ -129,13 +133,15 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
     }
 
     private async Task SubscribeAsync(
-        string host, Func<ExecuteStep, CancellationToken, Task> take, Func<InspectGuest, GuestInspected> answer, CancellationToken cancellationToken)
+        string host, Func<ExecuteStep, CancellationToken, Task> take, Func<HostMessage, object?> answer, CancellationToken cancellationToken)
     {
         string queue = QueueNames.Host(host);
         IChannel channel = _channels[Interlocked.Increment(ref _next) % _channels.Count];
         await channel.ExchangeDeclareAsync(queue, ExchangeType.Fanout, durable: true, cancellationToken: cancellationToken).ConfigureAwait(false);
         await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, cancellationToken: cancellationToken).ConfigureAwait(false);
         await channel.QueueBindAsync(queue, queue, "", cancellationToken: cancellationToken).ConfigureAwait(false);
+        await channel.ExchangeDeclareAsync(PaceExchange, ExchangeType.Fanout, durable: true, cancellationToken: cancellationToken).ConfigureAwait(false);
+        await channel.QueueBindAsync(queue, PaceExchange, "", cancellationToken: cancellationToken).ConfigureAwait(false);
         Subscription subscription = new(channel, $"{host}-{Guid.NewGuid():n}", new CancellationTokenSource());
         AsyncEventingBasicConsumer consumer = new(channel);
         consumer.ReceivedAsync += (_, delivery) =>
@@ -150,7 +156,7 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
     }
 
     private async Task HandleAsync(
-        Subscription subscription, ulong tag, byte[] body, Func<ExecuteStep, CancellationToken, Task> take, Func<InspectGuest, GuestInspected> answer)
+        Subscription subscription, ulong tag, byte[] body, Func<ExecuteStep, CancellationToken, Task> take, Func<HostMessage, object?> answer)
     {
         IChannel channel = subscription.Channel;
         try
@@ -161,10 +167,10 @@ internal sealed class BrokerLink : IFleetEvents, IAsyncDisposable
             {
                 await take(command, subscription.Left.Token).ConfigureAwait(false);
             }
-            else
+            else if (answer(message) is { } said)
             {
                 ISendEndpoint asker = await _bus.GetSendEndpoint(message.ResponseAddress!).ConfigureAwait(false);
-                await asker.Send(answer(message.Question!), context => context.RequestId = message.RequestId, subscription.Left.Token).ConfigureAwait(false);
+                await asker.Send(said, context => context.RequestId = message.RequestId, subscription.Left.Token).ConfigureAwait(false);
                 _tally.Count(Counted.Inspection);
             }
 

@@ -1,5 +1,6 @@
 using TwinKernel.Fleet.Contracts.Messages;
 using TwinKernel.Fleet.Simulator.Delivery;
+using TwinKernel.Fleet.Simulator.Journal;
 using TwinKernel.Fleet.Simulator.Reporting;
 using TwinKernel.Fleet.Simulator.Scenarios;
 
@@ -26,12 +27,14 @@ internal sealed class SimulatedAgent : IAsyncDisposable
     private readonly Guid _incarnation = Guid.NewGuid();
     private readonly DateTimeOffset _startedAt;
     private long _sequence;
+    private long _intervalTicks;
     private Task _beats = Task.CompletedTask;
 
     public SimulatedAgent(SimulatedHost host, Scenario scenario, Decisions decisions, IFleetEvents events, Tally tally, TimeProvider time)
     {
         (_host, _scenario, _decisions, _events, _tally, _time) = (host, scenario, decisions, events, tally, time);
         _startedAt = time.GetUtcNow();
+        _intervalTicks = scenario.Heartbeat.Ticks;
     }
 
     /// <summary>Goes on with what an earlier run left. Of several unfinished steps of a guest, the newest counts.</summary>
@@ -60,6 +63,7 @@ internal sealed class SimulatedAgent : IAsyncDisposable
     public async Task TakeAsync(ExecuteStep command, CancellationToken cancellationToken)
     {
         _tally.Count(Counted.Command);
+        _host.Disk.Note(JournalWord.Received, command);
         TaskCompletionSource announced = new(TaskCreationOptions.RunContinuationsAsynchronously);
         StepFailed? refusal;
         JournalledStep? known;
@@ -78,13 +82,14 @@ internal sealed class SimulatedAgent : IAsyncDisposable
             }
             else if (refusal is null)
             {
-                Begin(_host.Disk.Accept(command, _time.GetTimestamp()), announced.Task);
+                Begin(_host.Disk.Accept(command), announced.Task);
             }
         }
 
         if (refusal is not null)
         {
             _tally.Count(Counted.Refusal);
+            _host.Disk.Note(JournalWord.Refused, command, refusal);
             await _events.PublishAsync(refusal, mustBeRouted: true, cancellationToken).ConfigureAwait(false);
             return;
         }
@@ -107,6 +112,18 @@ internal sealed class SimulatedAgent : IAsyncDisposable
         }
     }
 
+    /// <summary>What an agent answers to what is no command; null: nothing.</summary>
+    public object? Answer(HostMessage message)
+    {
+        if (message.Pace is { } pace)
+        {
+            Pace(pace);
+            return null;
+        }
+
+        return message.Question is { } question ? Answer(question) : Answer(message.Gate!);
+    }
+
     public GuestInspected Answer(InspectGuest question) => new()
     {
         Host = _host.Name,
@@ -114,6 +131,14 @@ internal sealed class SimulatedAgent : IAsyncDisposable
         ObservedAt = _time.GetUtcNow(),
         Inspection = _host.Guests.GetValueOrDefault(question.Guest)?.Inspect(_time.GetUtcNow()),
         Problem = _host.Guests.ContainsKey(question.Guest) ? null : $"Host '{_host.Name}' has no guest '{question.Guest}'.",
+    };
+
+    /// <summary>There is no host on which a command could be run.</summary>
+    public GateCommandEnded Answer(RunGateCommand question) => new()
+    {
+        Host = _host.Name,
+        Guest = question.Guest,
+        Problem = $"Host '{_host.Name}' is simulated and runs no gate commands.",
     };
 
     /// <summary>Sends heartbeats, at once and after every change, until the agent ends.</summary>
@@ -133,6 +158,13 @@ internal sealed class SimulatedAgent : IAsyncDisposable
         await Task.WhenAll([.. running, _beats]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
+    private void Pace(PaceHeartbeats wanted)
+    {
+        Interlocked.Exchange(ref _intervalTicks, wanted.Applied(_scenario.Heartbeat, Interval).Ticks);
+    }
+
+    private TimeSpan Interval => TimeSpan.FromTicks(Interlocked.Read(ref _intervalTicks));
+
     private async Task BeatAsync(Func<bool> isSilent)
     {
         try
@@ -146,7 +178,7 @@ internal sealed class SimulatedAgent : IAsyncDisposable
                 }
 
                 // The first interval is cut, each host's elsewhere: they do not all beat at once from then on.
-                TimeSpan next = _sequence == 1 ? _scenario.Heartbeat * _decisions.Phase(_host.Name) : _scenario.Heartbeat;
+                TimeSpan next = _sequence == 1 ? Interval * _decisions.Phase(_host.Name) : Interval;
                 await _changed.WaitAsync(next, _stopping.Token).ConfigureAwait(false);
             }
         }
@@ -162,7 +194,7 @@ internal sealed class SimulatedAgent : IAsyncDisposable
         Incarnation = _incarnation,
         StartedAt = _startedAt,
         Sequence = ++_sequence,
-        Interval = _scenario.Heartbeat,
+        Interval = Interval,
         AgentVersion = "simulated",
         Accelerator = "tcg",
         Labels = _host.Labels,
@@ -218,7 +250,7 @@ internal sealed class SimulatedAgent : IAsyncDisposable
                 await Task.Delay(PublishAgain, _time, _stopping.Token).ConfigureAwait(false);
             }
 
-            step.Published = true;
+            _host.Disk.Publish(step);
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
@@ -229,6 +261,7 @@ internal sealed class SimulatedAgent : IAsyncDisposable
     private async Task CarryOutAsync(JournalledStep step, CancellationToken superseded)
     {
         ExecuteStep command = step.Command;
+        _host.Disk.Note(JournalWord.Began, step);
         StepDecision decision = _decisions.Of(_host.Name, command.Guest, command.Epoch, command.Step, step.Attempt);
         TimeSpan latency = decision.Failure == UpgradeFailure.HostAgentSilent ? Timeout.InfiniteTimeSpan : _scenario.Scaled(decision.Latency);
         bool late = latency > command.Deadline;
@@ -281,8 +314,7 @@ internal sealed class SimulatedAgent : IAsyncDisposable
 
     private void Finish(JournalledStep step, StepCompleted? completed, StepFailed? failed)
     {
-        step.FinishedAt = _time.GetTimestamp();
-        (step.Completed, step.Failed) = (completed, failed);
+        _host.Disk.Finish(step, completed, failed);
         _tally.Count(completed is null ? Counted.Failed : Counted.Succeeded);
         if (step.Command.Step is UpgradeStep.CutOver or UpgradeStep.Commit or UpgradeStep.RollBack)
         {

@@ -1,11 +1,12 @@
 using Google.Protobuf;
 using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Simulator.Journal;
 
 namespace TwinKernel.Fleet.Simulator.Hosts;
 
-/// <summary>A machine: what a command really does to it. It outlives the host's agent. For any thread.</summary>
-internal sealed class SimulatedGuest(string name, IReadOnlyDictionary<string, string> labels, ImageReport image)
+/// <summary>A machine: what a command really does to it. It outlives the host's agent, and with a journal the simulator. For any thread.</summary>
+internal sealed class SimulatedGuest(string name, IReadOnlyDictionary<string, string> labels, ImageReport image, FleetJournal journal)
 {
     private const int Cpus = 2;
     private const long MachineMemory = 2L << 30;
@@ -39,23 +40,44 @@ internal sealed class SimulatedGuest(string name, IReadOnlyDictionary<string, st
                 case UpgradeStep.CutOver:
                     _b ??= new Kernel(wanted, BootId());
                     _parked = command.Strategy == UpgradeStrategy.Twin;
+                    Write(command);
                     return null;
                 case UpgradeStep.Probation when _b?.Image != wanted:
                     return $"Kernel {wanted.KernelRelease} does not serve.";
                 case UpgradeStep.Commit when _b is { } b && b.Image == wanted:
                     (_a, _b, _parked) = (b, null, false);
                     _commits++;
+                    Write(command);
                     return null;
                 case UpgradeStep.Commit when _a.Image != wanted:
                     return $"Kernel {wanted.KernelRelease} does not serve.";
                 case UpgradeStep.RollBack:
                     (_b, _parked) = (null, false);
+                    Write(command);
                     return null;
                 default:
                     return null;
             }
         }
     }
+
+    /// <summary>Becomes what an earlier run has left.</summary>
+    public void Restore(MachineKernels kernels, IReadOnlyList<ImageReport> images)
+    {
+        lock (_lock)
+        {
+            _a = Of(kernels.ImageA, kernels.BootA);
+            _b = kernels is { ImageB: { } digest, BootB: { } boot } ? Of(digest, boot) : null;
+            (_parked, _commits) = (kernels.Parked, kernels.Commits);
+        }
+
+        Kernel Of(string digest, string boot) => new(images.First(one => one.Digest == digest), boot);
+    }
+
+    private void Write(ExecuteStep command) => journal.Write(JournalLine.Of(JournalWord.Changed, command) with
+    {
+        Kernels = new MachineKernels(_a.Image.Digest, _a.BootId, _b?.Image.Digest, _b?.BootId, _parked, _commits),
+    });
 
     public GuestObservation Observe(DateTimeOffset at)
     {

@@ -1,4 +1,5 @@
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Simulator.Journal;
 using TwinKernel.Fleet.Simulator.Scenarios;
 
 namespace TwinKernel.Fleet.Simulator.Hosts;
@@ -12,7 +13,7 @@ internal sealed class SimulatedHost
 
     public required IReadOnlyDictionary<string, SimulatedGuest> Guests { get; init; }
 
-    public HostDisk Disk { get; } = new();
+    public required HostDisk Disk { get; init; }
 
     /// <summary>When no heartbeat is sent, from the start of the simulation, in the scenario's time.</summary>
     public required IReadOnlyList<Interruption> Silences { get; init; }
@@ -20,21 +21,39 @@ internal sealed class SimulatedHost
     /// <summary>When its agent is away; in their order.</summary>
     public required IReadOnlyList<Interruption> Restarts { get; init; }
 
-    /// <summary>All hosts of a scenario, always the same of the same.</summary>
-    public static IReadOnlyList<SimulatedHost> AllOf(Scenario scenario, Decisions decisions) =>
-    [
-        .. scenario.Hosts.SelectMany(group => Enumerable.Range(1, group.Count).Select(number => Of(scenario, decisions, group, number))),
-    ];
+    /// <summary>All hosts of a scenario, always the same of the same, and as <paramref name="journal"/> left them.</summary>
+    public static IReadOnlyList<SimulatedHost> AllOf(Scenario scenario, Decisions decisions, FleetJournal journal)
+    {
+        IReadOnlyList<SimulatedHost> hosts =
+        [
+            .. scenario.Hosts.SelectMany(group => Enumerable.Range(1, group.Count).Select(number => Of(scenario, decisions, group, number, journal))),
+        ];
+        Dictionary<string, SimulatedHost> named = hosts.ToDictionary(host => host.Name);
+        foreach (JournalLine line in journal.Earlier)
+        {
+            if (line.Host is not null && named.TryGetValue(line.Host, out SimulatedHost? host))
+            {
+                host.Disk.Restore(line);
+                if (line is { Kernels: { } kernels, Guest: { } guest })
+                {
+                    host.Guests[guest].Restore(kernels, scenario.Images);
+                }
+            }
+        }
 
-    private static SimulatedHost Of(Scenario scenario, Decisions decisions, HostGroup group, int number)
+        return hosts;
+    }
+
+    private static SimulatedHost Of(Scenario scenario, Decisions decisions, HostGroup group, int number, FleetJournal journal)
     {
         string name = group.HostName(number);
         return new SimulatedHost
         {
             Name = name,
+            Disk = new HostDisk(journal),
             Labels = HostGroup.LabelsAt(group.Labels, number - 1),
             Guests = Enumerable.Range(1, group.Guests)
-                .Select(guest => new SimulatedGuest($"g{guest}", HostGroup.LabelsAt(group.GuestLabels, guest - 1), group.Image))
+                .Select(guest => new SimulatedGuest($"g{guest}", HostGroup.LabelsAt(group.GuestLabels, guest - 1), group.Image, journal))
                 .ToDictionary(guest => guest.Name),
             Silences = [.. Concerning("silence", scenario.Silences)],
             Restarts = [.. Concerning("restart", scenario.Restarts).OrderBy(one => one.At)],

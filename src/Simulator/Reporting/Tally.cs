@@ -16,6 +16,7 @@ internal enum Counted
     Inspection,
     Restart,
     Unreadable,
+    Published,
 }
 
 /// <summary>How often what happened, of all hosts together. For any thread.</summary>
@@ -48,6 +49,6 @@ internal sealed class Tally
     [
         (Counted.Heartbeat, "heartbeats"), (Counted.Command, "commands"), (Counted.Succeeded, "succeeded"), (Counted.Failed, "failed"),
         (Counted.Refusal, "refusals"), (Counted.Duplicate, "duplicates"), (Counted.Resumed, "resumed"), (Counted.Restart, "restarts"),
-        (Counted.Inspection, "inspections"), (Counted.Unreadable, "unreadable"),
+        (Counted.Inspection, "inspections"), (Counted.Unreadable, "unreadable"), (Counted.Published, "published"),
     ];
 }

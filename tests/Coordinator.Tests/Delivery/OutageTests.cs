@@ -78,13 +78,13 @@ public sealed class OutageTests
             await servers.KillPostgresAsync();
             // The coordinators take it from the broker and cannot write it down.
             await host.SayAsync(result);
-            // Load's time to be accepted (4 s) passes while the database is away.
-            await Task.Delay(TimeSpan.FromSeconds(6));
+            // Load's time to be accepted (10 s) passes while the database is away.
+            await Task.Delay(TimeSpan.FromSeconds(11));
             Grpc.Core.RpcException away = await Should.ThrowAsync<Grpc.Core.RpcException>(async () =>
                 await second.Client.ListHostsAsync(new Wire.ListHostsRequest()));
             away.StatusCode.ShouldBe(Grpc.Core.StatusCode.Unavailable);
             await servers.StartPostgresAsync();
-        }, ["--Upgrades:AcceptWithin=00:00:03", "--Upgrades:Grace=00:00:01", "--Delivery:CatchUp=00:00:15"]);
+        }, ["--Upgrades:AcceptWithin=00:00:09", "--Upgrades:Grace=00:00:01", "--Delivery:CatchUp=00:00:20"]);
 
     [Fact]
     public async Task When_the_broker_is_away_at_the_start_the_command_is_sent_when_it_is_back()

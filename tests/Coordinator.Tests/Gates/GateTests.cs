@@ -58,18 +58,6 @@ public sealed class GateTests
     }
 
     [Fact]
-    public void Should_let_go_on_only_when_all_passed()
-    {
-        GateVerdict passed = new(GateState.Passed, null, GateOutcome.Success, "");
-        GateVerdict soon = new(GateState.Ask, _begun, null, "soon"), later = new(GateState.Ask, _begun + Duration.FromSeconds(1), null, "later");
-        GateVerdict stopped = new(GateState.Stopped, null, GateOutcome.Error, "stopped");
-        Gate.Together([]).ShouldBe(passed);
-        Gate.Together([passed, passed]).ShouldBe(passed);
-        Gate.Together([passed, later, soon]).ShouldBe(soon);
-        Gate.Together([passed, later, stopped]).ShouldBe(stopped);
-    }
-
-    [Fact]
     public void Should_pass_only_by_a_success_and_end_by_the_deadline() =>
         Prop.ForAll(
             (from seconds in Gen.Choose(0, 90)
@@ -80,7 +68,7 @@ public sealed class GateTests
             {
                 (int, GateOutcome)[] sorted = [.. answers.OrderBy(answer => answer.seconds).Where(answer => answer.seconds <= now)];
                 GateVerdict verdict = Decide(now, sorted);
-                (verdict.State == GateState.Passed).ShouldBe(sorted.Take(3).Any(answer => answer is (<= 60, GateOutcome.Success)));
+                (verdict.State == GateState.Passed).ShouldBe(sorted.Take(3).Any(answer => answer is ( <= 60, GateOutcome.Success)));
                 (verdict.AskAt is not null).ShouldBe(verdict.State == GateState.Ask);
                 (verdict.AskAt > _begun + _gate.Deadline).ShouldBeFalse();
                 (verdict.State == GateState.Ask && (now > 60 || sorted.Length >= 3)).ShouldBeFalse();
@@ -140,7 +128,7 @@ public sealed class GateTests
         ];
         forms.Select((form, at) => form.Read($"[{at}]", violations)).ToArray().ShouldAllBe(gate => gate == null);
         violations.Select(one => one.Field).ShouldBe([
-            "[0].target", "[0].query", "[0].expect", "[1].target", "[1].query", "[1].expect", "[2].point", "[2].target", "[3].target"]);
+            "[0].target", "[0].query", "[0].expect", "[1].target", "[1].query", "[1].expect", "[2].target", "[3].target"]);
     }
 
     private static GateVerdict Decide(int now, params (int At, GateOutcome Outcome)[] answers) => Gate.Decide(

@@ -4,7 +4,7 @@ namespace TwinKernel.Fleet.Coordinator.Tests.Harness;
 internal static class Eventually
 {
     public static async Task<T> Get<T>(
-        Func<Task<T>> look, Func<T, bool> until, string what, TimeSpan? within = null)
+        Func<Task<T>> look, Func<T, bool> until, string what, TimeSpan? within = null, TimeSpan? every = null)
     {
         using CancellationTokenSource deadline = new(within ?? TimeSpan.FromSeconds(60));
         while (true)
@@ -17,7 +17,7 @@ internal static class Eventually
 
             try
             {
-                await Task.Delay(50, deadline.Token);
+                await Task.Delay(every ?? TimeSpan.FromMilliseconds(50), deadline.Token);
             }
             catch (OperationCanceledException)
             {
@@ -26,6 +26,6 @@ internal static class Eventually
         }
     }
 
-    public static Task Be(Func<bool> condition, string what, TimeSpan? within = null) =>
-        Get(() => Task.FromResult(condition()), held => held, what, within);
+    public static Task Be(Func<bool> condition, string what, TimeSpan? within = null, TimeSpan? every = null) =>
+        Get(() => Task.FromResult(condition()), held => held, what, within, every);
 }

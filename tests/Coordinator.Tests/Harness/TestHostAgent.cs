@@ -29,12 +29,20 @@ internal sealed class TestHostAgent : IAsyncDisposable
             rabbit.ReceiveEndpoint(QueueNames.Host(host), queue =>
             {
                 queue.ConcurrentMessageLimit = 8;
+                queue.ConfigureConsumeTopology = false;
+                queue.Bind<PaceHeartbeats>();
                 queue.Handler<ExecuteStep>(context =>
                 {
                     Commands.Enqueue((context.MessageId!.Value, context.Message));
                     return (OnCommand ?? AnswerAsync)(context.Message);
                 });
                 queue.Handler<InspectGuest>(context => OnInspect?.Invoke(context.Message) is { } answer ? context.RespondAsync(answer) : Task.CompletedTask);
+                queue.Handler<PaceHeartbeats>(context =>
+                {
+                    Paces.Enqueue(context.Message.Interval);
+                    return Task.CompletedTask;
+                });
+                queue.Handler<RunGateCommand>(context => OnGateCommand?.Invoke(context.Message) is { } answer ? context.RespondAsync(answer) : Task.CompletedTask);
             });
         });
     }
@@ -48,6 +56,9 @@ internal sealed class TestHostAgent : IAsyncDisposable
     /// <summary>All that came, repeats included.</summary>
     public ConcurrentQueue<(Guid MessageId, ExecuteStep Command)> Commands { get; } = [];
 
+    /// <summary>How often it was told to beat.</summary>
+    public ConcurrentQueue<TimeSpan> Paces { get; } = [];
+
     /// <summary>What this host's Preflight chooses when it is left to it.</summary>
     public UpgradeStrategy Possible { get; set; } = UpgradeStrategy.Twin;
 
@@ -56,6 +67,9 @@ internal sealed class TestHostAgent : IAsyncDisposable
 
     /// <summary>The answer to a question about a guest; absent or null: silence.</summary>
     public Func<InspectGuest, GuestInspected?>? OnInspect { get; set; }
+
+    /// <summary>What a gate command says; null: no answer.</summary>
+    public Func<RunGateCommand, GateCommandEnded?>? OnGateCommand { get; set; }
 
     public static async Task<TestHostAgent> StartAsync(Uri broker, string host, params string[] guests)
     {

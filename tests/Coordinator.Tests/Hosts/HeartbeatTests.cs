@@ -47,6 +47,32 @@ public sealed class HeartbeatTests(ServersFixture servers)
     }
 
     [Fact]
+    public async Task Hosts_that_beat_too_often_for_so_many_are_told_to_beat_more_seldom_until_they_do()
+    {
+        await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);
+        await fleet.StartCoordinatorAsync("--Hosts:MaxHeartbeatsPerSecond=1", "--Hosts:PaceInterval=00:00:00.2");
+        TestHostAgent often = await fleet.StartHostAsync("h1");
+        TestHostAgent[] others = [await fleet.StartHostAsync("h2"), await fleet.StartHostAsync("h3"), await fleet.StartHostAsync("h4")];
+        await often.BeatAsync(often.Heartbeat() with { Interval = Seconds(1) });
+        await Eventually.Be(() => often.Paces.Count(told => told == Seconds(4)) > 2, "four hosts are told, while one does not do it, to beat once in four seconds");
+        others.ShouldAllBe(host => host.Paces.Contains(Seconds(4)));
+
+        // One that beats more seldom than it has to does so by its own wish.
+        await often.BeatAsync(often.Heartbeat() with { Interval = Seconds(4) });
+        await Eventually.Get(() => fleet.Read(db => db.Hosts.SingleAsync(row => row.Name == "h1")), row => row.HeartbeatInterval == Seconds(4), "h1 does it");
+        await Eventually.Get(QuietAsync, quiet => quiet, "nothing more is said", every: Seconds(1));
+
+        async Task<bool> QuietAsync()
+        {
+            int before = often.Paces.Count;
+            await Task.Delay(Seconds(1), TestContext.Current.CancellationToken);
+            return often.Paces.Count == before;
+        }
+    }
+
+    private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+
+    [Fact]
     public async Task What_is_older_never_overwrites_what_is_newer()
     {
         await using FleetUnderTest fleet = await FleetUnderTest.StartAsync(servers);

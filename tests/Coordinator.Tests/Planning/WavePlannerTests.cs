@@ -120,9 +120,9 @@ public sealed class WavePlannerTests
         Duration[] twenty = [.. Enumerable.Range(1, 20).Select(minutes => Duration.FromMinutes(minutes))];
         DurationPrediction.P95(twenty).ShouldBe(Duration.FromMinutes(19));
         DurationPrediction.P95(twenty[..1]).ShouldBe(Duration.FromMinutes(1));
-        DurationPrediction.Upgrade(twenty[..5], twenty).ShouldBe(Duration.FromMinutes(5));
-        DurationPrediction.Upgrade(twenty[..4], twenty).ShouldBe(Duration.FromMinutes(19));
-        DurationPrediction.Upgrade(twenty[..4], []).ShouldBe(DurationPrediction.DefaultUpgrade);
+        DurationPrediction.Upgrade(twenty[..5], DurationPrediction.Upgrade(twenty)).ShouldBe(Duration.FromMinutes(5));
+        DurationPrediction.Upgrade(twenty[..4], DurationPrediction.Upgrade(twenty)).ShouldBe(Duration.FromMinutes(19));
+        DurationPrediction.Upgrade(twenty[..4], DurationPrediction.Upgrade([])).ShouldBe(DurationPrediction.DefaultUpgrade);
         DurationPrediction.Rollback([]).ShouldBe(DurationPrediction.DefaultRollback);
 
         GuestSnapshot[] guests = [SampleFleet.Guest(0) with { SeenUpgrades = twenty[..5] }, SampleFleet.Guest(1)];

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using TwinKernel.Fleet.Coordinator.Rollouts;
-using TwinKernel.Fleet.Tests.Servers;
+using TwinKernel.Fleet.Coordinator.Tests.Harness;
 
 namespace TwinKernel.Fleet.Coordinator.Tests.Rollouts;
 
@@ -126,17 +126,7 @@ public sealed class RolloutMachineTests
     }
 
     [Fact]
-    public void The_documents_table_is_what_the_code_does()
-    {
-        string path = Repository.Find("docs", "rollout-states.md");
-        string written = Document();
-        if (Environment.GetEnvironmentVariable("TWIN_WRITE_DOCS") is { Length: > 0 })
-        {
-            File.WriteAllText(path, written);
-        }
-
-        File.ReadAllText(path).ShouldBe(written, "TWIN_WRITE_DOCS=1 dotnet test tests/Coordinator.Tests writes it anew");
-    }
+    public void The_documents_table_is_what_the_code_does() => WrittenDocument.ShouldBe("rollout-states.md", Document());
 
     private static string Document()
     {

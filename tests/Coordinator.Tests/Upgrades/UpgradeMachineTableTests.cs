@@ -1,4 +1,7 @@
+using System.Globalization;
+using System.Text;
 using TwinKernel.Fleet.Contracts.Messages;
+using TwinKernel.Fleet.Coordinator.Tests.Harness;
 using TwinKernel.Fleet.Coordinator.Upgrades;
 
 namespace TwinKernel.Fleet.Coordinator.Tests.Upgrades;
@@ -23,6 +26,7 @@ public sealed class UpgradeMachineTableTests
         MachineMemoryOwnedBytes = 1,
     };
 
+    private static readonly GateTimes Gated = new(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(6));
     private static readonly UpgradeStrategy[] Strategies = Enum.GetValues<UpgradeStrategy>();
 
     private sealed record Row(UpgradeStrategy Strategy, UpgradeState State, StepPhase Phase, string Attempt, string Event,
@@ -61,10 +65,11 @@ public sealed class UpgradeMachineTableTests
     };
 
     /// <summary>
-    /// All situations that can be: ended and admitted ones have no phase, only Commit and RollingBack back off, and a strategy has the
-    /// states of its own path.
+    /// All situations that can be: ended and admitted ones have no phase, only Commit and RollingBack back off, gates are before Transfer and
+    /// Probation, and a strategy has the states of its own path.
     /// </summary>
-    private static IEnumerable<UpgradeSituation> Situations() => Strategies.SelectMany(Situations);
+    private static IEnumerable<UpgradeSituation> Situations() => Strategies.SelectMany(Situations)
+        .SelectMany(one => one.Phase == StepPhase.Gating ? [one with { Attempt = 0, Gates = Gated }] : new[] { one, one with { Gates = Gated } });
 
     private static IEnumerable<UpgradeSituation> Situations(UpgradeStrategy strategy)
     {
@@ -79,7 +84,8 @@ public sealed class UpgradeMachineTableTests
                 }
 
                 bool repeats = state is UpgradeState.Commit or UpgradeState.RollingBack;
-                if ((one.Step is null) != (phase == StepPhase.None) || (phase == StepPhase.BackingOff && !repeats))
+                if ((one.Step is null) != (phase == StepPhase.None) || (phase == StepPhase.BackingOff && !repeats)
+                    || (phase == StepPhase.Gating && state is not (UpgradeState.Transfer or UpgradeState.Probation)))
                 {
                     continue;
                 }
@@ -100,6 +106,8 @@ public sealed class UpgradeMachineTableTests
         yield return ("Aborted", new UpgradeEvent.Aborted("no more"));
         foreach (UpgradeStep step in Enum.GetValues<UpgradeStep>())
         {
+            yield return ("GatesPassed", new UpgradeEvent.GatesPassed(step));
+            yield return ("GateStopped", new UpgradeEvent.GateStopped(step, "no"));
             foreach ((string host, long epoch) in new[] { (Host, Epoch), ("h2", Epoch), (Host, Epoch - 1), (Host, Epoch + 1) })
             {
                 yield return ("Accepted", new UpgradeEvent.Accepted(host, epoch, step));
@@ -122,6 +130,11 @@ public sealed class UpgradeMachineTableTests
 
     private static Row? Find(UpgradeSituation now, string name, UpgradeEvent what)
     {
+        if (what is UpgradeEvent.FromGates gates && gates.Step != now.Step)
+        {
+            return null;
+        }
+
         if (what is UpgradeEvent.FromHost word && (word.Host != Host || word.Epoch != Epoch || word.Step != now.Step))
         {
             return null;
@@ -140,6 +153,7 @@ public sealed class UpgradeMachineTableTests
         (UpgradeState.Admitted, _) => IgnoredEvent.NotStarted,
         (UpgradeState.Commit, UpgradeEvent.Aborted) => IgnoredEvent.NoWayBack,
         (UpgradeState.RollingBack, UpgradeEvent.Aborted) => IgnoredEvent.AlreadyRollingBack,
+        (_, UpgradeEvent.FromGates) => IgnoredEvent.NoGateAsked,
         (_, UpgradeEvent.FromHost { Host: not Host }) => IgnoredEvent.ForeignHost,
         (_, UpgradeEvent.FromHost { Epoch: not Epoch }) => IgnoredEvent.ForeignEpoch,
         (_, UpgradeEvent.FromHost word) when word.Step != UpgradeStep.RollBack && !Path(now.Strategy).Contains(word.Step) => IgnoredEvent.StepNotAsked,
@@ -147,7 +161,12 @@ public sealed class UpgradeMachineTableTests
         (not UpgradeState.RollingBack, UpgradeEvent.FromHost { Step: UpgradeStep.RollBack }) => IgnoredEvent.StepNotAsked,
         (not UpgradeState.RollingBack, UpgradeEvent.FromHost word) when (int)word.Step < (int)now.State - 1 => IgnoredEvent.StepIsOver,
         (not UpgradeState.RollingBack, UpgradeEvent.FromHost word) when (int)word.Step > (int)now.State - 1 => IgnoredEvent.StepNotAsked,
-        _ => now.Phase == StepPhase.BackingOff ? IgnoredEvent.RetryPending : IgnoredEvent.AlreadyAccepted,
+        _ => now.Phase switch
+        {
+            StepPhase.BackingOff => IgnoredEvent.RetryPending,
+            StepPhase.Gating => IgnoredEvent.StepNotAsked,
+            _ => IgnoredEvent.AlreadyAccepted,
+        },
     };
 
     [Fact]
@@ -166,8 +185,10 @@ public sealed class UpgradeMachineTableTests
                 {
                     met.Add(row);
                     decision.Ignored.ShouldBeNull(pair);
+                    // Gates stand before a step that the table has commanded at once.
+                    bool gates = now.Phase != StepPhase.Gating && row.Command is { } asked && now.Gates.Before(asked) is not null;
                     (decision.Next.State, decision.Next.Phase, decision.Command?.Step)
-                        .ShouldBe((row.Next, row.NextPhase, row.Command), pair);
+                        .ShouldBe(gates ? (row.Next, StepPhase.Gating, null) : (row.Next, row.NextPhase, row.Command), pair);
                     Holds(now, decision, pair);
                 }
                 else
@@ -182,7 +203,7 @@ public sealed class UpgradeMachineTableTests
         }
 
         met.Count.ShouldBe(Table.Count, "every line of the table was met");
-        pairs.ShouldBeGreaterThan(16000);
+        pairs.ShouldBeGreaterThan(32000);
     }
 
     /// <summary>What is true after every handled event.</summary>
@@ -190,6 +211,7 @@ public sealed class UpgradeMachineTableTests
     {
         decision.Next.Epoch.ShouldBe(Epoch, pair);
         decision.Next.Host.ShouldBe(Host, pair);
+        decision.Next.Gates.ShouldBe(before.Gates, pair);
 
         // Only Preflight chooses, and only where the choice was left to it.
         if (before.Strategy != UpgradeStrategy.Auto || before.State != UpgradeState.Preflight)
@@ -226,6 +248,80 @@ public sealed class UpgradeMachineTableTests
         {
             decision.Next.State.ShouldNotBe(UpgradeState.RollingBack, pair);
             decision.Next.State.ShouldNotBe(UpgradeState.RolledBack, pair);
+        }
+    }
+
+    [Fact]
+    public void The_documents_table_is_what_the_code_does() => WrittenDocument.ShouldBe("upgrade-states.md", Document());
+
+    private static string Document()
+    {
+        StringBuilder text = new(
+            """
+            # States of an upgrade
+
+            Written from [UpgradeMachine](../src/Coordinator/Upgrades/UpgradeMachine.cs) by its test; do not edit. Strategies: **T**win, **K**exec, **R**eboot,
+            **A**uto (before Preflight has chosen). Words of a host count when they are its own, of the upgrade's epoch and about the step that the state
+            stands for; all others are ignored as ForeignHost, ForeignEpoch, StepIsOver or StepNotAsked. *Gated*: the rollout has gates there.
+
+
+            """);
+        foreach (IGrouping<(UpgradeState State, StepPhase Phase), UpgradeSituation> place in Situations().GroupBy(now => (now.State, now.Phase)).OrderBy(place => place.Key.State))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"## {place.Key.State}{(place.Key.Phase == StepPhase.None ? "" : $", {place.Key.Phase}")}").AppendLine();
+            List<(string Event, UpgradeSituation Now, UpgradeDecision Decision)> all =
+            [
+                .. from now in place
+                   from one in Events()
+                   where one.Event switch
+                   {
+                       UpgradeEvent.FromHost word => word.Host == Host && word.Epoch == Epoch && word.Step == (now.Step ?? UpgradeStep.Preflight)
+                           && (one.Name[0] != 'C' || one.Name == "Completed" || now.State == UpgradeState.Preflight),
+                       UpgradeEvent.FromGates gates => gates.Step == (now.Step ?? UpgradeStep.Transfer),
+                       _ => true,
+                   }
+                   select (one.Name, now, UpgradeMachine.Decide(now, one.Event, Options)),
+            ];
+            string[] rows =
+            [
+                .. from one in all
+                   where one.Decision.Ignored is null
+                   group one by (one.Event, Leads: Leads(one.Decision)) into same
+                   select $"| {same.Key.Event} | {When(same.Select(one => one.Now), all.Where(one => one.Event == same.Key.Event).Select(one => one.Now))} | {same.Key.Leads} |",
+            ];
+            if (rows.Length > 0)
+            {
+                text.AppendLine("| Event | When | Leads to |").AppendLine("|---|---|---|").AppendJoin('\n', rows).AppendLine().AppendLine();
+            }
+
+            text.AppendLine(CultureInfo.InvariantCulture, $"Ignored: {string.Join(", ", all.Where(one => one.Decision.Ignored is not null).Select(one => $"{one.Event} ({one.Decision.Ignored})").Distinct())}.").AppendLine();
+        }
+
+        return text.ToString().TrimEnd() + "\n";
+    }
+
+    private static string Leads(UpgradeDecision decision) => string.Join("; ", ((string[])
+    [
+        decision.Next.Phase == StepPhase.None ? $"{decision.Next.State}" : $"{decision.Next.State}, {decision.Next.Phase}",
+        decision.Command is { } command ? $"commands {command.Step}" : "",
+        string.Join(", ", decision.Effects.Select(effect => effect.GetType().Name)),
+    ]).Where(part => part.Length > 0));
+
+    /// <summary>What the situations of one outcome have in common and not all have.</summary>
+    private static string When(IEnumerable<UpgradeSituation> same, IEnumerable<UpgradeSituation> all)
+    {
+        UpgradeSituation[] these = [.. same], every = [.. all];
+        return string.Join(", ", ((string[])
+        [
+            Of(one => one.Strategy.ToString()[..1], ""),
+            Of(one => one.Gates == Gated ? "gated" : "not gated", " or "),
+            Of(one => one.Attempt == 1 ? "attempts left" : "last attempt", " or "),
+        ]).Where(part => part.Length > 0));
+
+        string Of(Func<UpgradeSituation, string> what, string separator)
+        {
+            string[] here = [.. these.Select(what).Distinct()];
+            return here.Length == every.Select(what).Distinct().Count() ? "" : string.Join(separator, here);
         }
     }
 

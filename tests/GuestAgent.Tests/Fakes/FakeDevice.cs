@@ -15,6 +15,7 @@ public sealed class FakeDevice : ITwinKernelDevice
     private readonly Dictionary<PciFunction, uint> _givenFunctions = [];
     private readonly Dictionary<ulong, (uint Instance, ulong Bytes)> _givenMemory = [];
     private readonly Queue<byte[]> _answers = [];
+    private readonly List<PieceOfMemory> _preserved = [];
     private uint _nextId;
 
     public FakeDevice(FakeGuest guest)
@@ -46,6 +47,9 @@ public sealed class FakeDevice : ITwinKernelDevice
     public ulong Ecam { get; set; } = 0xb000_0000;
 
     public ulong Control { get; set; }
+
+    /// <summary>What PRESERVE_MEMORY gave.</summary>
+    public List<(ulong Start, ulong Bytes)> PreservedSpans { get; } = [];
 
     public List<MachineRange> Ranges { get; } =
     [
@@ -250,6 +254,57 @@ public sealed class FakeDevice : ITwinKernelDevice
         HasParent = false;
         return (uint)new CpuSwitch(_guest).Present().Count;
     }
+
+    public void PreserveMemory(ulong start, ulong bytes)
+    {
+        Called("PRESERVE_MEMORY");
+        for (ulong at = start; at < start + bytes; at += FakeGuest.BlockBytes)
+        {
+            if (_guest.IsOnline((uint)(at / FakeGuest.BlockBytes)))
+            {
+                throw new DeviceException("PRESERVE_MEMORY", Errno.EBUSY, $"0x{start:x}");
+            }
+        }
+
+        int index = Ranges.FindIndex(range => range.Start <= start && start + bytes <= range.End);
+        MachineRange cut = index < 0 ? throw new DeviceException("PRESERVE_MEMORY", Errno.EINVAL, $"0x{start:x}") : Ranges[index];
+        Ranges.RemoveAt(index);
+        Ranges.InsertRange(index, new[] { cut with { Size = start - cut.Start }, cut with { Start = start + bytes, Size = cut.End - start - bytes } }.Where(range => range.Size > 0));
+        PreservedSpans.Add((start, bytes));
+    }
+
+    public void Preserve(string name, ulong bytes)
+    {
+        Called($"PRESERVE {name}");
+        if (_preserved.Find(piece => piece.Name == name) is { Bytes: > 0 } known)
+        {
+            if (known.Bytes != bytes)
+            {
+                throw new DeviceException("PRESERVE", Errno.EEXIST, name);
+            }
+
+            return;
+        }
+
+        if (HasParent || _instances.Count > 0)
+        {
+            throw new DeviceException("PRESERVE", HasParent ? Errno.EAGAIN : Errno.EBUSY, name);
+        }
+
+        foreach ((ulong start, ulong span) in PreservedSpans)
+        {
+            ulong free = _preserved.Where(piece => piece.Start >= start && piece.Start < start + span).Select(piece => piece.Start + piece.Bytes).Append(start).Max();
+            if (start + span - free >= bytes)
+            {
+                _preserved.Add(new PieceOfMemory(name, free, bytes));
+                return;
+            }
+        }
+
+        throw new DeviceException("PRESERVE", Errno.ENOSPC, name);
+    }
+
+    public IReadOnlyList<PieceOfMemory> Preserved() => [.. _preserved];
 
     public bool AdoptMemory(ulong start, ulong bytes)
     {

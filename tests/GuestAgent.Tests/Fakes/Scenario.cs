@@ -3,6 +3,8 @@ using TwinKernel.Fleet.GuestAgent.Handover;
 using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Preserved;
+using TwinKernel.Fleet.GuestAgent.Probation;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
 using TwinKernel.Fleet.GuestAgent.Workload;
@@ -86,10 +88,13 @@ internal sealed class Scenario : IDisposable
         Token.Take("secret");
         TwinInstances instances = new(Device, Journal);
         TwinLink link = new(Device, TimeProvider.System);
-        Services = new ServiceHandover(directory, new ServiceSupervisor(Guest, directory, NullLogger<ServiceSupervisor>.Instance), Guest, Network, link);
+        PreservedMemory preserved = new(Device, Guest, memory, NullLogger<PreservedMemory>.Instance);
+        ServiceSupervisor supervisor = new(Guest, directory, preserved, NullLogger<ServiceSupervisor>.Instance);
+        ServiceJournals journals = new(directory, Guest, Network, identity, NullLogger<ServiceJournals>.Instance);
+        Services = new ServiceHandover(directory, supervisor, new InPlaceServices(directory, supervisor, preserved), Guest, Network, link, journals);
         HandoverOffer offer = new(Device, Network, Token, link, Journal, identity);
         StandbyCard card = new(Guest, Network, Stack);
-        Commit commit = new(Device, memory, cpus, card, Services);
+        Commit commit = new(Device, memory, cpus, card, Services, journals);
         StandbyNetwork standbyNetwork = new(Guest, Network, Stack, link);
         GiveBack giveBack = new(Device, Journal, Guest, memory, cpus, standbyNetwork, Services);
         KexecImage image = new(Kexec, Guest);
@@ -106,7 +111,7 @@ internal sealed class Scenario : IDisposable
             new KexecLoad(image, Guest),
             new KexecCutOver(Kexec, image, Services, Runner));
         Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
-        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, card, new QuietConsole(Guest), Token, Runner, commit, Services, Watchdog, NullLogger<Standby>.Instance);
+        Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, card, new QuietConsole(Guest), Token, Runner, commit, Services, journals, Watchdog, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, Standby, identity);
         Inspection = new InspectionReader(Device, Journal, Guest, Network, Status);
     }
@@ -178,6 +183,14 @@ internal sealed class RecordingStack : INetworkStack
     public void RouteHost(string networkInterface, System.Net.IPAddress host) => Configured.Add($"{networkInterface} to {host}");
 
     public void TakeDown(string networkInterface) => Configured.Add($"{networkInterface} down");
+
+    public void Rename(string networkInterface, string name) => Configured.Add($"{networkInterface} is {name}");
+
+    public int Ping(System.Net.IPAddress host, int count, TimeSpan patience)
+    {
+        Configured.Add($"ping {host}");
+        return count;
+    }
 
     public void BringUpLoopback() => Configured.Add("lo");
 }

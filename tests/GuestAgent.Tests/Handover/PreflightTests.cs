@@ -14,7 +14,7 @@ public sealed class PreflightTests
         IReadOnlyList<PreflightCheck> checks = scenario.Steps.Preflight.Run(Question);
         checks.ShouldAllBe(check => check.Passed);
         checks.Select(check => check.Name).ShouldBe(
-            ["module", "upgrade", "kexec", "kexec-memory", "hooks", "services", "cpus", "lockdown", "memory", "memory-available", "image", "network-function", "ipi-shorthand", "ecam", "parent"], ignoreOrder: true);
+            ["module", "upgrade", "kexec", "kexec-memory", "hooks", "services", "preserved", "cpus", "lockdown", "memory", "memory-available", "image", "network-function", "ipi-shorthand", "ecam", "parent"], ignoreOrder: true);
         scenario.Guest.Writes.ShouldBeEmpty();
         scenario.ShouldBeWhole();
     }
@@ -32,7 +32,7 @@ public sealed class PreflightTests
         scenario.Device.AbiVersion = 99;
         scenario.Device.HasParent = true;
         IReadOnlyList<PreflightCheck> checks = scenario.Steps.Preflight.Run(Question with { KernelBytes = 90 * FakeGuest.MiB });
-        checks.Where(check => check.Passed).Select(check => check.Name).ShouldBe(["upgrade", "kexec", "hooks", "services"]);
+        checks.Where(check => check.Passed).Select(check => check.Name).ShouldBe(["upgrade", "kexec", "hooks", "services", "preserved"]);
         checks.Single(check => check.Name == "network-function").Message.ShouldContain("/dev/vda1 on /");
         checks.Single(check => check.Name == "ipi-shorthand").Message.ShouldContain("no_ipi_broadcast=1");
         checks.Single(check => check.Name == "module").Message.ShouldContain("99");
@@ -63,6 +63,6 @@ public sealed class PreflightTests
         scenario.Device.Failures.Enqueue(("QUERY", GuestAgent.KernelDevice.Errno.EPERM));
         IReadOnlyList<PreflightCheck> checks = scenario.Steps.Preflight.Run(Question);
         checks.Single(check => !check.Passed).Name.ShouldBe("module");
-        checks.Count.ShouldBe(12);
+        checks.Count.ShouldBe(13);
     }
 }

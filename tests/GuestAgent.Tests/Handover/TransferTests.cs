@@ -49,7 +49,7 @@ public sealed class TransferTests
     public async Task The_card_that_the_host_has_plugged_in_is_waited_for_and_kernel_B_is_told_its_address()
     {
         using Scenario scenario = new();
-        scenario.Card = new Wire.StandbyCard { Mac = FakeGuest.SecondMac, Network = "10.0.3.15/24" };
+        scenario.Card = new Wire.StandbyCard { Mac = FakeGuest.SecondMac, Network = "10.0.3.15/24", Peer = "10.0.3.2" };
         await scenario.UpTo(Wire.Step.Standby);
         Task<StepOutcome> transfer = scenario.Transfer();
         await Task.Delay(TimeSpan.FromMilliseconds(50));
@@ -59,9 +59,20 @@ public sealed class TransferTests
 
         Parts(scenario, Wire.Step.Transfer).ShouldBe(["transfer", "transfer.cpu.1", "transfer.card", "transfer.function.0000:01:00.0"]);
         LinkMessage asked = scenario.Device.Asked.Single(message => message.Kind == LinkMessage.AdoptFunction);
-        (asked.Function, asked.Mac, asked.Network).ShouldBe((new PciFunction(1, 0), FakeGuest.SecondMac, "10.0.3.15/24"));
+        (asked.Function, asked.Mac, asked.Network, asked.Peer).ShouldBe((new PciFunction(1, 0), FakeGuest.SecondMac, "10.0.3.15/24", "10.0.3.2"));
+        scenario.Journal.Current!.Find(Wire.Step.Transfer)!.Facts["card.serves"].ShouldBe("10.0.3.15/24");
         await scenario.RollBack();
         scenario.ShouldBeWhole();
+    }
+
+    [Fact]
+    public async Task A_card_that_is_not_needed_and_does_not_come_is_done_without()
+    {
+        using Scenario scenario = new();
+        scenario.Card = new Wire.StandbyCard { Mac = FakeGuest.SecondMac, Network = "10.0.3.15/24", Optional = true };
+        await scenario.UpTo(Wire.Step.Transfer);
+        IReadOnlyDictionary<string, string> facts = scenario.Journal.Current!.Find(Wire.Step.Transfer)!.Facts;
+        (facts.ContainsKey("card.serves"), facts["card.missing"].Contains(FakeGuest.SecondMac, StringComparison.Ordinal)).ShouldBe((false, true));
     }
 
     [Fact]

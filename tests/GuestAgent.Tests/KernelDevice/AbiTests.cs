@@ -39,6 +39,10 @@ public sealed partial class AbiTests
         ["twinkernel_return"] = typeof(AbiReturn),
         ["twinkernel_commit"] = typeof(AbiCommit),
         ["twinkernel_adopt_memory"] = typeof(AbiAdoptMemory),
+        ["twinkernel_preserve_memory"] = typeof(AbiPreserveMemory),
+        ["twinkernel_preserve"] = typeof(AbiPreserve),
+        ["twinkernel_preserved_piece"] = typeof(AbiPreservedPiece),
+        ["twinkernel_preserved"] = typeof(AbiPreserved),
     };
 
     private static readonly Dictionary<string, uint> Numbers = new()
@@ -46,6 +50,11 @@ public sealed partial class AbiTests
         ["TWINKERNEL_ABI_VERSION"] = Abi.Version,
         ["TWINKERNEL_MESSAGE_MAX"] = Abi.MessageMax,
         ["TWINKERNEL_IMAGE_ID"] = Abi.ImageIdBytes,
+        ["TWINKERNEL_PRESERVED_NAME"] = Abi.PreservedNameBytes,
+        ["TWINKERNEL_MAX_PRESERVED"] = Abi.MaxPreserved,
+        ["TWINKERNEL_IOC_PRESERVE_MEMORY"] = Abi.Request<AbiPreserveMemory>(Abi.IocPreserveMemory),
+        ["TWINKERNEL_IOC_PRESERVE"] = Abi.Request<AbiPreserve>(Abi.IocPreserve),
+        ["TWINKERNEL_IOC_PRESERVED"] = Abi.Request<AbiPreserved>(Abi.IocPreserved),
         ["TWINKERNEL_PARK_MAX_FUNCTIONS"] = Abi.ParkMaxFunctions,
         ["TWINKERNEL_QUERY_HAS_PARENT"] = Abi.QueryHasParent,
         ["TWINKERNEL_QUERY_PARENT_PARKED"] = Abi.QueryParentParked,

@@ -47,10 +47,22 @@ public sealed class RedisServiceTests : IDisposable
     [InlineData(false, new[] { "REPLICAOF NO ONE" })]
     public void The_new_master_holds_writes_as_long_as_there_is_a_way_back(bool mayHold, string[] said)
     {
-        using RedisService.Promotion promotion = _redis.Prepare();
+        using IPromotion promotion = _redis.Prepare();
         promotion.Ask(mayHold);
         promotion.Confirm();
         _said.ShouldBe(said);
+    }
+
+    [Fact]
+    public void A_copy_is_told_whom_to_follow_once_and_then_asked_how_it_is()
+    {
+        _redis.Follow("10.0.2.15").ShouldBe("it was a master");
+        string port = _said[^1].Split(' ')[^1];
+        _answer = _ => Slave("sync", 0);
+        _redis.Follow("10.0.2.15").ShouldBe("its replication is in state 'sync'");
+        _answer = _ => Slave("connected", 7);
+        _redis.Follow("10.0.2.15").ShouldBeNull();
+        _said.ShouldBe(["ROLE", $"REPLICAOF 10.0.2.15 {port}", "ROLE", "ROLE"]);
     }
 
     [Fact]

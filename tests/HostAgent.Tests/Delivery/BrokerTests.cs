@@ -80,6 +80,15 @@ public sealed class BrokerTests(BrokerFixture servers)
             (heartbeat.Host, heartbeat.Accelerator).ShouldBe(("h1", "tcg"));
             heartbeat.Images.ShouldHaveSingleItem().Digest.ShouldBe(digest);
             received.OfType<HostHeartbeat>().Select(h => h.Sequence).ShouldBeInOrder();
+
+            TimeSpan own = TimeSpan.FromMilliseconds(300), seldom = TimeSpan.FromSeconds(2);
+            heartbeat.Interval.ShouldBe(own);
+            await sender.Publish(new PaceHeartbeats { Interval = seldom }, TestContext.Current.CancellationToken);
+            await Eventually.Async(() => received.OfType<HostHeartbeat>().Last().Interval == seldom);
+            await sender.Publish(new PaceHeartbeats { Interval = TimeSpan.FromHours(1) }, TestContext.Current.CancellationToken);
+            await sender.Publish(new PaceHeartbeats { Interval = TimeSpan.FromMilliseconds(1) }, TestContext.Current.CancellationToken);
+            await Eventually.Async(() => received.OfType<HostHeartbeat>().Last().Interval == own);
+            received.OfType<HostHeartbeat>().Select(h => h.Interval).Distinct().ShouldBe([own, seldom]);
         }
         finally
         {

@@ -170,10 +170,16 @@ internal sealed class FakeGuestService(FakeGuest guest) : Contracts.Guest.GuestA
         return StepAsync("AwaitStandby", context);
     }
 
-    public override Task<StepResult> Transfer(TransferRequest request, ServerCallContext context)
+    public override async Task<StepResult> Transfer(TransferRequest request, ServerCallContext context)
     {
         guest.StandbyCard = request.StandbyCard;
-        return StepAsync("Transfer", context);
+        StepResult result = await StepAsync("Transfer", context);
+        if (request.StandbyCard is { } card)
+        {
+            result.Facts["card.serves"] = card.Network;
+        }
+
+        return result;
     }
 
     public override Task<StepResult> CutOver(CutOverRequest request, ServerCallContext context) => StepAsync("CutOver", context);

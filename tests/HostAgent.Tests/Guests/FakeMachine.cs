@@ -53,18 +53,28 @@ internal sealed class FakeMachine(FakeGuest guest, string directory) : IGuestMac
         return endpoint;
     }
 
-    /// <summary>What is configured for kernel B; null: nothing.</summary>
+    /// <summary>What kernel B gets; null: the machine has no slot for it.</summary>
     public StandbyCard? Card { get; set; }
 
-    /// <summary>What QEMU says when it is asked to plug it in or out; null: it does.</summary>
+    /// <summary>What QEMU says when it is asked about it; null: it does what it is asked.</summary>
     public string? CardRefused { get; set; }
 
-    public bool WantsStandbyCard => Card is not null;
+    public bool NeedsStandbyCard { get; set; }
 
     public Task<StandbyCard> PlugStandbyCardAsync(CancellationToken cancellationToken)
     {
-        Records.Add("plugged in");
-        return CardRefused is null ? Task.FromResult(Card!) : throw new QmpException(CardRefused);
+        if (Card is not null)
+        {
+            Records.Add("plugged in");
+        }
+
+        return CardRefused is null && Card is not null ? Task.FromResult(Card) : throw new QmpException(CardRefused ?? "There is no slot.");
+    }
+
+    public Task LeadServiceAsync(bool toStandbyCard, CancellationToken cancellationToken)
+    {
+        Records.Add(toStandbyCard ? "led to the standby card" : "led to its own card");
+        return CardRefused is null ? Task.CompletedTask : throw new QmpException(CardRefused);
     }
 
     public Task<bool> UnplugStandbyCardAsync(TimeSpan patience, CancellationToken cancellationToken)

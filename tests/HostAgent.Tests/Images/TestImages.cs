@@ -57,5 +57,5 @@ internal static class TestImages
         return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(manifest));
     }
 
-    public static ImageStore Store(string directory) => new(directory, NullLogger<ImageStore>.Instance);
+    public static ImageStore Store(string directory, ImageKeys? keys = null) => new(directory, keys ?? ImageKeys.None, NullLogger<ImageStore>.Instance);
 }

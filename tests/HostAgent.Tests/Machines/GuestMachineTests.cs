@@ -177,7 +177,7 @@ public sealed class GuestMachineTests : IAsyncLifetime
     {
         StandbyCard card = await RunAsync(async (machine, _) =>
         {
-            machine.WantsStandbyCard.ShouldBeTrue();
+            machine.NeedsStandbyCard.ShouldBeTrue();
             (await machine.UnplugStandbyCardAsync(TimeSpan.Zero, default)).ShouldBeTrue("there is none");
             return await machine.PlugStandbyCardAsync(default);
         });
@@ -186,6 +186,13 @@ public sealed class GuestMachineTests : IAsyncLifetime
         await RunAsync(async (machine, _) =>
         {
             (await machine.PlugStandbyCardAsync(default)).ShouldBe(card);
+            await machine.LeadServiceAsync(toStandbyCard: true, default);
+            await machine.LeadServiceAsync(toStandbyCard: true, default);
+            return 0;
+        });
+        await RunAsync(async (machine, _) =>
+        {
+            await machine.LeadServiceAsync(toStandbyCard: false, default);
             (await machine.UnplugStandbyCardAsync(TimeSpan.FromSeconds(1), default)).ShouldBeFalse("this kernel has halted");
             return 0;
         });

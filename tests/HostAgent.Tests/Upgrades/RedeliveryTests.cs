@@ -92,12 +92,14 @@ public sealed class RedeliveryTests : IAsyncLifetime
     [Fact]
     public async Task A_step_whose_deadline_passed_while_no_agent_ran_is_not_begun_again()
     {
+        // Long enough for a busy machine to come to the call.
+        TimeSpan deadline = TimeSpan.FromSeconds(6);
         _bench.Guest.Before = (call, cancelled) => call == "Start" ? Task.Delay(Timeout.Infinite, cancelled) : Task.CompletedTask;
-        ExecuteStep command = _bench.Command(UpgradeStep.Boot) with { Deadline = TimeSpan.FromSeconds(1) };
+        ExecuteStep command = _bench.Command(UpgradeStep.Boot) with { Deadline = deadline };
         await _bench.Runner.AcceptAsync(command, default);
         await Eventually.Async(() => _bench.CallsOf("Start") == 1);
         await _bench.EndLifeAsync();
-        await Task.Delay(1000, TestContext.Current.CancellationToken);
+        await Task.Delay(deadline, TestContext.Current.CancellationToken);
         await _bench.BeginLifeAsync();
         await Eventually.Async(() => _bench.Results(command).Length == 1);
         _bench.Results(command)[0].ShouldBeOfType<StepFailed>().Reason.ShouldContain("did not finish within");
@@ -168,7 +170,8 @@ public sealed class RedeliveryTests : IAsyncLifetime
 
             return Task.CompletedTask;
         };
-        ExecuteStep command = _bench.Command(step) with { Deadline = TimeSpan.FromSeconds(1) };
+        // A roll back asks again until its deadline: long enough for a busy machine to come to its first answer.
+        ExecuteStep command = _bench.Command(step) with { Deadline = TimeSpan.FromSeconds(4) };
         StepFailed failed = (await _bench.RunAsync(command)).ShouldBeOfType<StepFailed>();
         failed.Reason.ShouldContain("not this time");
         await Eventually.Async(() => Journal().Contains("\"kind\":\"Published\"", StringComparison.Ordinal));

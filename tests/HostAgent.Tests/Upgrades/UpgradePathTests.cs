@@ -53,7 +53,27 @@ public sealed class UpgradePathTests : IAsyncLifetime
         (await _bench.SucceedAsync(UpgradeStep.Transfer)).Timings.ShouldContain(t => t.Name == "transfer.plug" && t.Clock == "host:h1");
         _bench.Guest.StandbyCard.ShouldBe(_bench.Machine.Card);
         await _bench.SucceedAsync(UpgradeStep.RollBack);
-        _bench.Machine.Records.ShouldBe(["plugged in", "plugged out", "rolled back"]);
+        _bench.Machine.Records.ShouldBe(["plugged in", "led to its own card", "plugged out", "rolled back"]);
+    }
+
+    [Fact]
+    public async Task The_service_is_asked_on_the_standby_card_while_its_own_changes_hands()
+    {
+        _bench.Machine.Card = new Contracts.Guest.StandbyCard { Mac = "52:54:00:00:00:01", Network = "10.0.3.15/24" };
+        _bench.Guest.Before = (call, _) =>
+        {
+            if (call == "CutOver")
+            {
+                _bench.Machine.Records.ShouldBe(["plugged in", "led to the standby card"]);
+                _bench.Guest.SwitchToB();
+            }
+
+            return Task.CompletedTask;
+        };
+        await _bench.SucceedAsync(UpgradeStep.Transfer);
+        StepCompleted cutOver = await _bench.SucceedAsync(UpgradeStep.CutOver);
+        _bench.Machine.Records.ShouldBe(["plugged in", "led to the standby card", "led to its own card", "serving " + _bench.ImageDigest]);
+        cutOver.Timings.Select(timing => timing.Name).ShouldContain("lead.to-own-card");
     }
 
     [Fact]
@@ -61,6 +81,7 @@ public sealed class UpgradePathTests : IAsyncLifetime
     {
         _bench.Machine.Card = new Contracts.Guest.StandbyCard { Mac = "52:54:00:00:00:01", Network = "10.0.3.15/24" };
         _bench.Machine.CardRefused = "QEMU refused: Bus 'standby-port' not found";
+        _bench.Machine.NeedsStandbyCard = true;
         StepFailed failed = await _bench.FailAsync(UpgradeStep.Transfer);
         (failed.Failure, failed.Reason.Contains("standby-port", StringComparison.Ordinal)).ShouldBe((UpgradeFailure.TransferRefused, true));
         _bench.CallsOf("Transfer").ShouldBe(0);
@@ -223,6 +244,26 @@ public sealed class UpgradePathTests : IAsyncLifetime
         StepFailed failed = await _bench.FailAsync(UpgradeStep.Probation);
         failed.Failure.ShouldBe(UpgradeFailure.ProbationFailed);
         failed.Reason.ShouldContain("silent for");
+    }
+
+    [Fact]
+    public async Task A_hook_behind_the_cut_over_that_fails_after_the_settling_time_still_ends_the_upgrade()
+    {
+        _bench.Guest.SwitchToB();
+        Contracts.Guest.StepRecord cutOver = _bench.Guest.Status.Steps.Single(step => step.Step == Contracts.Guest.Step.CutOver);
+        cutOver.State = Contracts.Guest.StepState.Running;
+        long began = TimeProvider.System.GetTimestamp();
+        _bench.Guest.Before = (call, _) =>
+        {
+            if (call == "GetStatus" && TimeProvider.System.GetElapsedTime(began) > 2 * _bench.Options.ProbationSettling)
+            {
+                (cutOver.State, cutOver.ErrorReason, cutOver.ErrorMessage) = (Contracts.Guest.StepState.Failed, "HOOK_FAILED", "Hook 10-refuses ended with 7");
+            }
+
+            return Task.CompletedTask;
+        };
+        StepFailed failed = await _bench.FailAsync(UpgradeStep.Probation);
+        failed.Failure.ShouldBe(UpgradeFailure.HookFailed, failed.Reason);
     }
 
     [Fact]

@@ -36,6 +36,7 @@ internal static class CutOverStep
 
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, endpoint.Gone);
         using GuestConnection connection = new(endpoint);
+        await LeadServiceAsync(context, toStandbyCard: true, cancellationToken).ConfigureAwait(false);
         CutOverRequest request = new()
         {
             UpgradeId = context.Command.UpgradeId.ToString(),
@@ -53,6 +54,7 @@ internal static class CutOverStep
         }
         finally
         {
+            await LeadServiceAsync(context, toStandbyCard: false, CancellationToken.None).ConfigureAwait(false);
             await limit.CancelAsync().ConfigureAwait(false);
             await ((Task)call).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -60,6 +62,30 @@ internal static class CutOverStep
         await AddTimingsAsync(context, endpoint, call, cancellationToken).ConfigureAwait(false);
         context.Machine.RecordServing(context.Command.ImageDigest);
         context.Progress($"kernel {context.Observed.KernelRelease} serves");
+    }
+
+    /// <summary>
+    /// Where kernel B answers on the standby card already, the guest's service is asked there while the guest's own card changes hands. Without it, or
+    /// when QEMU refuses, the service waits for that card.
+    /// </summary>
+    public static async Task LeadServiceAsync(StepContext context, bool toStandbyCard, CancellationToken cancellationToken)
+    {
+        if (context.Journal.Fact(context.Command.UpgradeId, TransferStep.CardServes) is null)
+        {
+            return;
+        }
+
+        try
+        {
+            using (context.Timings.Measure(toStandbyCard ? "lead.to-standby-card" : "lead.to-own-card"))
+            {
+                await context.Machine.LeadServiceAsync(toStandbyCard, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            context.Progress($"the service is not asked on {(toStandbyCard ? "the standby card" : "its own card again")}: {e.Message}");
+        }
     }
 
     /// <summary>Both kernels' own times. Kernel B writes its down right after it begins to serve; without them the step is no less done.</summary>

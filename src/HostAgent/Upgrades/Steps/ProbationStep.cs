@@ -25,7 +25,10 @@ internal static class ProbationStep
 
         TimeSpan since = observer.Elapsed;
         TimeSpan asked = since - AskEvery;
-        while (observer.Elapsed - since < context.Options.ProbationSettling)
+
+        // Hooks behind the cut-over may take longer than the settling time. Until the last has ended kernel B takes no commit, and one that fails ends the upgrade.
+        bool hooksRun = true;
+        while (hooksRun || observer.Elapsed - since < context.Options.ProbationSettling)
         {
             if (observer.Elapsed - asked >= AskEvery)
             {
@@ -36,7 +39,9 @@ internal static class ProbationStep
                     throw Failed(context, $"kernel {context.Observed.KernelRelease} answers, boot id {context.Observed.BootId}, which is not kernel B");
                 }
 
-                CutOverStep.ThrowIfFailedInB(context.Observed.Steps.LastOrDefault(step => step.Step == Step.CutOver));
+                StepRecord? cutOver = context.Observed.Steps.LastOrDefault(step => step.Step == Step.CutOver);
+                CutOverStep.ThrowIfFailedInB(cutOver);
+                hooksRun = cutOver is { State: StepState.Running };
             }
 
             OutageSnapshot seen = observer.Snapshot(since);

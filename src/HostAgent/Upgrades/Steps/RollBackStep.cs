@@ -64,6 +64,7 @@ internal static class RollBackStep
 
                 if (IsWhole(status))
                 {
+                    await CutOverStep.LeadServiceAsync(context, toStandbyCard: false, cancellationToken).ConfigureAwait(false);
                     await UnplugAsync(context, status, cancellationToken).ConfigureAwait(false);
                     context.Machine.RecordRolledBack();
                     context.Observations.End(context.Command.UpgradeId);
@@ -76,7 +77,7 @@ internal static class RollBackStep
                 // Kernel B answered the call, or A came back by itself and has not been asked: ask who answers now.
                 rolledBack = rolledBack && !status.HasParent && status.Instances.Count == 0;
             }
-            catch (RpcException e) when (e.IsTransport())
+            catch (RpcException e) when (e.IsTransport() && !cancellationToken.IsCancellationRequested)
             {
                 rolledBack = false;
                 lastSeen = $"nobody answers: {e.Status.Detail}";
@@ -85,6 +86,11 @@ internal static class RollBackStep
             {
                 // The kernel that refused may not be the one that answers next; the deadline decides.
                 lastSeen = $"the guest says {error.Reason}: {error.Message}";
+            }
+
+            catch (Exception e) when (e is OperationCanceledException or RpcException && cancellationToken.IsCancellationRequested)
+            {
+                throw new OperationCanceledException(NotWhole(lastSeen), e, cancellationToken);
             }
 
             if (!restarted && context.Time.GetElapsedTime(lastAnswer) > patience && !endpoint.Gone.IsCancellationRequested)
@@ -177,9 +183,11 @@ internal static class RollBackStep
         }
         catch (OperationCanceledException e)
         {
-            throw new OperationCanceledException($"Kernel A does not serve whole: {lastSeen}.", e, cancellationToken);
+            throw new OperationCanceledException(NotWhole(lastSeen), e, cancellationToken);
         }
     }
+
+    private static string NotWhole(string lastSeen) => $"Kernel A does not serve whole: {lastSeen}.";
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }

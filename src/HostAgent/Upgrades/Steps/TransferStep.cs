@@ -4,11 +4,13 @@ using TwinKernel.Fleet.Contracts.Messages;
 namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
 
 /// <summary>
-/// Begins to observe from outside, plugs in the card that kernel B shall serve on where that is wanted, then gives every CPU but the last
+/// Begins to observe from outside, plugs in the card that kernel B serves on until it has kernel A's, then gives every CPU but the last
 /// to kernel B, and what else can be spared.
 /// </summary>
 internal static class TransferStep
 {
+    /// <summary>The fact, of the guest and then of the upgrade, that kernel B answers on the standby card.</summary>
+    public const string CardServes = "card.serves";
     private static readonly TimeSpan FirstAnswer = TimeSpan.FromSeconds(5);
 
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
@@ -27,22 +29,26 @@ internal static class TransferStep
             Epoch = (ulong)context.Command.Epoch,
             StandbyCard = await PlugAsync(context, cancellationToken).ConfigureAwait(false),
         };
-        await context.StepAsync((guest, options) => guest.Client.TransferAsync(request, options).ResponseAsync, cancellationToken).ConfigureAwait(false);
+        StepResult result = await context.StepAsync((guest, options) => guest.Client.TransferAsync(request, options).ResponseAsync, cancellationToken).ConfigureAwait(false);
+        if (result.Facts.TryGetValue(CardServes, out string? address))
+        {
+            context.Journal.Note(context.Command.UpgradeId, CardServes, address);
+        }
     }
 
     private static async Task<StandbyCard?> PlugAsync(StepContext context, CancellationToken cancellationToken)
     {
-        if (!context.Machine.WantsStandbyCard)
-        {
-            return null;
-        }
-
         try
         {
             using (context.Timings.Measure("transfer.plug"))
             {
                 return await context.Machine.PlugStandbyCardAsync(cancellationToken).ConfigureAwait(false);
             }
+        }
+        catch (Exception e) when (e is IOException or TimeoutException && !context.Machine.NeedsStandbyCard)
+        {
+            context.Progress($"without a standby card, so that the outage will be longer: {e.Message}");
+            return null;
         }
         catch (Exception e) when (e is IOException or TimeoutException)
         {

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 
-namespace TwinKernel.Fleet.EndToEnd.Tests;
+namespace TwinKernel.Fleet.Tests.Servers;
 
 /// <summary>A program of this tree, started as a process with its output in a log file.</summary>
-internal sealed class BuiltProgram : IAsyncDisposable
+public sealed class BuiltProgram : IAsyncDisposable
 {
     private static readonly TimeSpan EndDeadline = TimeSpan.FromSeconds(20);
 
@@ -18,6 +18,10 @@ internal sealed class BuiltProgram : IAsyncDisposable
     }
 
     public string LogFile { get; }
+
+    public int Id => process.Id;
+
+    public bool HasEnded => process.HasExited;
 
     public static BuiltProgram Start(
         string project, string assembly, string logFile, IReadOnlyDictionary<string, string> environment, params IEnumerable<string> arguments)
