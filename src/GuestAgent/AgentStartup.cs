@@ -10,7 +10,8 @@ namespace TwinKernel.Fleet.GuestAgent;
 
 /// <summary>What an agent does when it comes up, by the kind of kernel that it finds itself in.</summary>
 internal sealed partial class AgentStartup(
-    ITwinKernelDevice device, KernelFiles files, GuestNetwork network, BearerToken token, Standby standby, StepRunner runner, ServiceHandover services, ILogger<AgentStartup> logger)
+    ITwinKernelDevice device, KernelFiles files, GuestNetwork network, BearerToken token, Standby standby, StepRunner runner, ServiceHandover services, CallRehearsal rehearsal,
+    ILogger<AgentStartup> logger)
 {
     private const string DevicePath = "/dev/twinkernel";
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(5);
@@ -69,17 +70,23 @@ internal sealed partial class AgentStartup(
     }
 
     /// <summary>With the service listening: in an instance everything is warm, and the parent may be told.</summary>
-    public void Serve(KernelIdentity identity, double milliseconds)
+    public async Task ServeAsync(KernelIdentity identity, double milliseconds)
     {
-        if (token.Value is null && !HasParent())
+        bool isStandby = HasParent();
+        if (token.Value is null && !isStandby)
         {
             Log.NoToken(logger);
         }
 
+        if (isStandby)
+        {
+            await rehearsal.RunAsync();
+        }
+
         GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: true);
         Log.Serving(logger, identity.Release, identity.BootId, network.Configuration?.Cidr ?? "no network yet", milliseconds);
-        services.Start(ownsMachine: !HasParent());
-        if (HasParent())
+        services.Start(ownsMachine: !isStandby);
+        if (isStandby)
         {
             standby.Begin();
         }

@@ -81,7 +81,7 @@ builder.Services
     .AddSingleton<Preflight>().AddSingleton<Reserve>().AddSingleton<Load>().AddSingleton<Start>().AddSingleton<AwaitStandby>()
     .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>()
     .AddSingleton<KexecLoad>().AddSingleton<KexecCutOver>().AddSingleton<Steps>()
-    .AddSingleton<AgentStartup>().AddSingleton<GuestAgentService>();
+    .AddSingleton(options).AddSingleton<CallRehearsal>().AddSingleton<AgentStartup>().AddSingleton<GuestAgentService>();
 
 WebApplication application = builder.Build();
 AgentStartup startup = application.Services.GetRequiredService<AgentStartup>();
@@ -89,6 +89,6 @@ startup.BringUpNetwork();
 application.UseBearerToken(application.Services.GetRequiredService<BearerToken>(), application.Services.GetRequiredService<ContactWatchdog>());
 application.MapGrpcService<GuestAgentService>();
 await application.StartAsync();
-startup.Serve(identity, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
+await startup.ServeAsync(identity, Stopwatch.GetElapsedTime(started).TotalMilliseconds);
 await application.WaitForShutdownAsync();
 return 0;

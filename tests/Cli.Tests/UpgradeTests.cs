@@ -27,7 +27,7 @@ public sealed class UpgradeTests : IAsyncLifetime
             "Commit Succeeded 312.5 us host agent",
             "Strategy Twin",
             "Signature valid, as the old kernel says",
-            "Outage observed from outside: 87.0 ms longest gap, 12,345 probes each 1 ms, 85 unanswered",
+            "Outage observed from outside: 87.0 ms longest gap, 12,345 probes, 1 ms apart in the cut-over, 85 unanswered",
             "Kernel 6.1.0-56-cloud-amd64 -> 6.12.117+deb12-cloud-amd64",
             $"Boot id {Some.BootA} -> {Some.BootB}",
             "CPUs 4 of 4 online",

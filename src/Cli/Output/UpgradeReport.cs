@@ -82,7 +82,7 @@ internal sealed class UpgradeReport(Surroundings surroundings)
     {
         if (upgrade.Outage is { LongestGap: { } gap, Interval: { } interval } outage)
         {
-            surroundings.Out.WriteLine($"Outage    observed from outside: {Units.Time(gap)} longest gap, {Units.Count(outage.Sent)} probes each {Units.Interval(interval)}, {Units.Count(outage.Sent - Math.Min(outage.Answered, outage.Sent))} unanswered");
+            surroundings.Out.WriteLine($"Outage    observed from outside: {Units.Time(gap)} longest gap, {Units.Count(outage.Sent)} probes, {Units.Interval(interval)} apart in the cut-over, {Units.Count(outage.Sent - Math.Min(outage.Answered, outage.Sent))} unanswered");
             if (outage.Interrupted)
             {
                 surroundings.Out.WriteLine("          the observer was restarted on the way: a longer gap may have been missed");

@@ -30,6 +30,7 @@ internal sealed partial class HttpServerCall : ServerCallContext, IDisposable
     private Metadata? requestHeaders;
     private Metadata? responseTrailers;
     private bool ended;
+    private volatile bool callerGone;
 
     private HttpServerCall(HttpContext http, IMethod method, GrpcServiceOptions options, ILogger logger)
     {
@@ -155,7 +156,16 @@ internal sealed partial class HttpServerCall : ServerCallContext, IDisposable
         where T : class
     {
         using var both = cancellationToken.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(cancellation.Token, cancellationToken) : null;
-        return await reader.ReadAsync(marshaller, both?.Token ?? cancellation.Token).ConfigureAwait(false);
+        try
+        {
+            return await reader.ReadAsync(marshaller, both?.Token ?? cancellation.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            // A reset ends the read at once; RequestAborted follows on another thread.
+            callerGone = true;
+            throw;
+        }
     }
 
     /// <summary>The one response of a call; left out when the handler chose another status than OK.</summary>
@@ -245,7 +255,7 @@ internal sealed partial class HttpServerCall : ServerCallContext, IDisposable
             Log.DeadlineExceeded(logger, e, MethodCore);
             return new Status(StatusCode.DeadlineExceeded, "");
         }
-        catch (Exception e) when (cancellation.IsCancellationRequested)
+        catch (Exception e) when (callerGone || cancellation.IsCancellationRequested)
         {
             Log.Cancelled(logger, e, MethodCore);
             return new Status(StatusCode.Cancelled, "Call canceled by the client.");

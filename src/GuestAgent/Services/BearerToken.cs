@@ -14,6 +14,7 @@ public sealed class BearerToken(KernelFiles files)
     private const string KeptPath = "/run/twinkernel/token";
     private const string Scheme = "Bearer ";
     private volatile string? _token;
+    private string? _lent;
 
     /// <summary>Null before it is known.</summary>
     public string? Value => _token;
@@ -24,6 +25,9 @@ public sealed class BearerToken(KernelFiles files)
         _token = (files.TryRead(KeptPath) ?? files.TryRead(FirmwarePath)) is { Length: > 0 } token ? token : _token;
         return _token is not null;
     }
+
+    /// <summary>For calls that this process makes to itself: the token, or one of its own, which is let in until the token is known.</summary>
+    public string Lend() => _token ?? (_lent ??= $"{Guid.NewGuid():N}");
 
     /// <summary>Takes the token that the parent's agent handed over.</summary>
     public void Take(string token)
@@ -46,7 +50,7 @@ public sealed class BearerToken(KernelFiles files)
     /// <summary>Whether an <c>authorization</c> value is the token's. Takes the same time whatever differs.</summary>
     public bool Admits(string? authorization)
     {
-        if (_token is not { } token || authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
+        if ((_token ?? _lent) is not { } token || authorization is null || !authorization.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
             return false;
         }

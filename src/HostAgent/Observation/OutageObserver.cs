@@ -12,11 +12,13 @@ namespace TwinKernel.Fleet.HostAgent.Observation;
 /// <summary>
 /// Asks a guest's echo service from outside at a fixed pace and notes who answered. Open loop: a probe leaves at
 /// its absolute time whether or not anything has answered; a time that was missed because the host was late is
-/// left out, which can only lengthen a gap. A request is 16 bytes: a number of this observer, then the probe's. A reply is
+/// left out, which can only lengthen a gap. While nothing changes it asks <see cref="Ease"/> times more seldom: what it asks takes the guest's time. A request is 16 bytes: a number of this observer, then the probe's. A reply is
 /// the request and 36 characters of the answering kernel's boot id.
 /// </summary>
 internal sealed class OutageObserver : IDisposable
 {
+    /// <summary>How many intervals there are between two probes of an observer that is at ease.</summary>
+    private const int Ease = 10;
     private const int RequestBytes = 16;
     private const int BootIdBytes = 36;
     private readonly Socket _socket;
@@ -27,6 +29,7 @@ internal sealed class OutageObserver : IDisposable
     private readonly Thread _sender;
     private readonly Thread _receiver;
     private volatile SocketAddress _service;
+    private volatile bool _atEase;
     private volatile bool _ended;
 
     /// <summary>Starts to ask.</summary>
@@ -48,6 +51,15 @@ internal sealed class OutageObserver : IDisposable
 
     /// <summary>Asks there from now on; a gap goes on across the change.</summary>
     public void Follow(IPEndPoint service) => _service = service.Serialize();
+
+    /// <summary>
+    /// Nothing changes hands from now on, until this says otherwise: a gap shorter than ten intervals may pass unseen, one that is seen is not shorter than it is told
+    /// by more than that.
+    /// </summary>
+    public bool AtEase
+    {
+        set => _atEase = value;
+    }
 
     /// <summary>Since the start; the clock of every time in a snapshot.</summary>
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_start);
@@ -96,13 +108,13 @@ internal sealed class OutageObserver : IDisposable
         long slot = 0;
         while (!_ended)
         {
-            TimeSpan now = Elapsed;
-            slot = Math.Max(slot + 1, (now.Ticks / Interval.Ticks) + 1);
+            int pace = _atEase ? Ease : 1;
+            slot = Math.Max(slot + pace, (Elapsed.Ticks / Interval.Ticks) + 1);
             SleepUntil(TimeSpan.FromTicks(slot * Interval.Ticks));
             long probe;
             lock (_lock)
             {
-                probe = _window.Sent(Elapsed);
+                probe = _window.Sent(Elapsed, (pace - 1) * Interval);
             }
 
             BinaryPrimitives.WriteInt64BigEndian(request[8..], probe);

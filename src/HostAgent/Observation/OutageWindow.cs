@@ -9,7 +9,7 @@ namespace TwinKernel.Fleet.HostAgent.Observation;
 internal sealed record AnsweringKernel(string BootId, TimeSpan FirstSent, TimeSpan FirstAnswered);
 
 /// <summary>What was seen so far. Times count from the observer's start.</summary>
-/// <param name="LongestGap">Between the sends of an answered probe and the next answered one.</param>
+/// <param name="LongestGap">Between the sends of an answered probe and the next answered one, less the rest between them when they are neighbours.</param>
 /// <param name="Sent">Probes sent.</param>
 /// <param name="Answered">Probes answered.</param>
 /// <param name="OpenGap">From the send of the newest answered probe (or the first probe) to that of the newest probe.</param>
@@ -26,24 +26,26 @@ internal sealed class OutageWindow
 {
     private const int MostKernels = 16;
     private readonly long[] _sentAt;
+    private readonly long[] _rest;
     private readonly bool[] _answered;
     private readonly List<AnsweringKernel> _kernels = [];
     private long _oldest;
     private long _next;
     private long _answeredCount;
     private TimeSpan _longestSettled;
-    private long _lastSettled = -1;
+    private (long Probe, long Sent) _lastSettled = (-1, -1);
 
     /// <param name="capacity">Probes whose answers are still waited for; at 1 ms between them, 65,536 are 65 s.</param>
     public OutageWindow(int capacity = 65_536)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
-        (_sentAt, _answered) = (new long[capacity], new bool[capacity]);
+        (_sentAt, _rest, _answered) = (new long[capacity], new long[capacity], new bool[capacity]);
     }
 
     /// <summary>Notes a send and gives its number.</summary>
     /// <param name="at">Ticks of <see cref="TimeSpan"/> since the start; never less than the one before.</param>
-    public long Sent(TimeSpan at)
+    /// <param name="rest">Of the time since the probe before: how much nothing was asked on purpose. It is part of a gap only when a probe in that gap was not answered.</param>
+    public long Sent(TimeSpan at, TimeSpan rest = default)
     {
         if (_next - _oldest == _sentAt.Length)
         {
@@ -51,6 +53,7 @@ internal sealed class OutageWindow
         }
 
         _sentAt[_next % _sentAt.Length] = at.Ticks;
+        _rest[_next % _sentAt.Length] = rest.Ticks;
         _answered[_next % _sentAt.Length] = false;
         return _next++;
     }
@@ -80,22 +83,22 @@ internal sealed class OutageWindow
     public OutageSnapshot Snapshot(TimeSpan since = default)
     {
         TimeSpan longest = since == default ? _longestSettled : TimeSpan.Zero;
-        long last = _lastSettled;
+        (long Probe, long Sent) last = _lastSettled;
         for (long probe = _oldest; probe < _next; probe++)
         {
             if (_answered[probe % _sentAt.Length])
             {
                 long sent = _sentAt[probe % _sentAt.Length];
-                if (last >= 0 && sent >= since.Ticks)
+                if (last.Sent >= 0 && sent >= since.Ticks)
                 {
-                    longest = Longer(longest, sent - Math.Max(last, since.Ticks));
+                    longest = Longer(longest, Gap(last, probe, since.Ticks));
                 }
 
-                last = sent;
+                last = (probe, sent);
             }
         }
 
-        TimeSpan open = _next == 0 ? TimeSpan.Zero : TimeSpan.FromTicks(Math.Max(0, _sentAt[(_next - 1) % _sentAt.Length] - Math.Max(last, since.Ticks)));
+        TimeSpan open = _next == 0 ? TimeSpan.Zero : TimeSpan.FromTicks(Math.Max(0, _sentAt[(_next - 1) % _sentAt.Length] - Math.Max(last.Sent, since.Ticks)));
         return new OutageSnapshot(longest, _next, _answeredCount, open, [.. _kernels]);
     }
 
@@ -105,11 +108,17 @@ internal sealed class OutageWindow
         if (_answered[_oldest % _sentAt.Length])
         {
             long sent = _sentAt[_oldest % _sentAt.Length];
-            _longestSettled = _lastSettled < 0 ? _longestSettled : Longer(_longestSettled, sent - _lastSettled);
-            _lastSettled = sent;
+            _longestSettled = _lastSettled.Sent < 0 ? _longestSettled : Longer(_longestSettled, Gap(_lastSettled, _oldest, 0));
+            _lastSettled = (_oldest, sent);
         }
 
         _oldest++;
+    }
+
+    private long Gap((long Probe, long Sent) last, long probe, long since)
+    {
+        long rest = probe == last.Probe + 1 ? _rest[probe % _rest.Length] : 0;
+        return _sentAt[probe % _sentAt.Length] - Math.Max(last.Sent, since) - rest;
     }
 
     private static TimeSpan Longer(TimeSpan gap, long ticks) => ticks > gap.Ticks ? TimeSpan.FromTicks(ticks) : gap;

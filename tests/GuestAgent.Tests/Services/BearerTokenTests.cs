@@ -31,6 +31,21 @@ public sealed class BearerTokenTests
     }
 
     [Fact]
+    public void What_is_lent_is_let_in_until_the_token_is_known()
+    {
+        using FakeGuest guest = FakeGuest.Create();
+        BearerToken token = new(guest);
+        string lent = token.Lend();
+        token.Lend().ShouldBe(lent);
+        token.Admits($"Bearer {lent}").ShouldBeTrue();
+        new BearerToken(guest).Lend().ShouldNotBe(lent);
+
+        token.Take("from-a");
+        token.Admits($"Bearer {lent}").ShouldBeFalse();
+        token.Lend().ShouldBe("from-a");
+    }
+
+    [Fact]
     public void A_token_that_was_handed_over_is_kept_for_the_next_agent_and_for_nobody_else()
     {
         using FakeGuest guest = FakeGuest.Create();

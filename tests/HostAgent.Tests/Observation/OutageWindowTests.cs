@@ -30,6 +30,23 @@ public sealed class OutageWindowTests
     }
 
     [Fact]
+    public void A_rest_is_no_gap_between_neighbours_and_part_of_one_in_which_an_answer_is_missing()
+    {
+        TimeSpan rest = Ms(9);
+        OutageWindow window = new(capacity: 3);
+        foreach (int at in (int[])[0, 10, 21, 31, 41, 51])
+        {
+            long probe = window.Sent(Ms(at), rest);
+            if (at != 31)
+            {
+                window.Answered(probe, A, Ms(at + 1));
+            }
+
+            window.Snapshot().LongestGap.ShouldBe(Ms(at switch { 0 => 0, 10 => 1, 21 or 31 => 2, _ => 20 }), $"{at}");
+        }
+    }
+
+    [Fact]
     public void Whatever_is_sent_and_answered_in_whatever_order_the_gap_is_that_of_the_definition()
     {
         // Each number is one probe: its size the pause before it, its parity whether it is answered; answers come backwards in blocks.

@@ -25,7 +25,7 @@ internal static class CutOverStep
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         MachineEndpoint endpoint = context.Endpoint;
-        context.Observations.Begin(context.Command.UpgradeId, endpoint);
+        context.Observations.Begin(context.Command.UpgradeId, endpoint).AtEase = false;
         string? bootIdOfA = context.Journal.Fact(context.Command.UpgradeId, BootIdOfA);
         if (bootIdOfA is null)
         {

@@ -14,6 +14,9 @@ internal static class ProbationStep
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>For one answer of kernel B's agent, which shares one processor with all that was waiting for kernel B. Half of what kernel B gives back the machine after by itself.</summary>
+    private static readonly TimeSpan AgentPatience = TimeSpan.FromSeconds(5);
+
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
     {
         MachineEndpoint endpoint = context.Endpoint;
@@ -23,45 +26,67 @@ internal static class ProbationStep
             throw Failed(context, $"the guest's service answers no probe ({context.Options.ProbationMaxGap})");
         }
 
+        observer.AtEase = true;
         TimeSpan since = observer.Elapsed;
         TimeSpan asked = since - AskEvery;
-
-        // Hooks behind the cut-over may take longer than the settling time. Until the last has ended kernel B takes no commit, and one that fails ends the upgrade.
-        bool hooksRun = true;
-        while (hooksRun || observer.Elapsed - since < context.Options.ProbationSettling)
+        using CancellationTokenSource ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task<GuestStatus>? asking = null;
+        try
         {
-            if (observer.Elapsed - asked >= AskEvery)
+            // Hooks behind the cut-over may take longer than the settling time. Until the last has ended kernel B takes no commit, and one that fails ends the upgrade.
+            bool hooksRun = true;
+            while (hooksRun || asking is not null || observer.Elapsed - since < context.Options.ProbationSettling)
             {
-                asked = observer.Elapsed;
-                context.Observed = await AskAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
-                if (!NewBoot.IsKernelB(context, context.Observed))
+                if (asking is null && observer.Elapsed - asked >= AskEvery)
                 {
-                    throw Failed(context, $"kernel {context.Observed.KernelRelease} answers, boot id {context.Observed.BootId}, which is not kernel B");
+                    asked = observer.Elapsed;
+                    asking = AskAsync(context, endpoint, ends.Token);
                 }
 
-                StepRecord? cutOver = context.Observed.Steps.LastOrDefault(step => step.Step == Step.CutOver);
-                CutOverStep.ThrowIfFailedInB(cutOver);
-                hooksRun = cutOver is { State: StepState.Running };
-            }
+                if (asking is { IsCompleted: true })
+                {
+                    context.Observed = await asking.ConfigureAwait(false);
+                    asking = null;
+                    hooksRun = HooksRun(context, context.Observed);
+                }
 
-            OutageSnapshot seen = observer.Snapshot(since);
-            TimeSpan gap = seen.OpenGap > seen.LongestGap ? seen.OpenGap : seen.LongestGap;
-            if (gap > context.Options.ProbationMaxGap)
-            {
-                throw Failed(context, $"its service was silent for {gap.TotalMilliseconds:F0} ms, more than Host:ProbationMaxGap ({context.Options.ProbationMaxGap})");
-            }
+                // An agent that is waited for must not hide that the service is silent.
+                OutageSnapshot seen = observer.Snapshot(since);
+                TimeSpan gap = seen.OpenGap > seen.LongestGap ? seen.OpenGap : seen.LongestGap;
+                if (gap > context.Options.ProbationMaxGap)
+                {
+                    throw Failed(context, $"its service was silent for {gap.TotalMilliseconds:F0} ms, more than Host:ProbationMaxGap ({context.Options.ProbationMaxGap})");
+                }
 
-            await Task.Delay(LookEvery, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(LookEvery, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            await ends.CancelAsync().ConfigureAwait(false);
+            await ((Task)(asking ?? Task.CompletedTask)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         context.Observed = await AskAsync(context, endpoint, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static bool HooksRun(StepContext context, GuestStatus status)
+    {
+        if (!NewBoot.IsKernelB(context, status))
+        {
+            throw Failed(context, $"kernel {status.KernelRelease} answers, boot id {status.BootId}, which is not kernel B");
+        }
+
+        StepRecord? cutOver = status.Steps.LastOrDefault(step => step.Step == Step.CutOver);
+        CutOverStep.ThrowIfFailedInB(cutOver);
+        return cutOver is { State: StepState.Running };
     }
 
     private static async Task<GuestStatus> AskAsync(StepContext context, MachineEndpoint endpoint, CancellationToken cancellationToken)
     {
         try
         {
-            return await GuestConnection.AskStatusAsync(endpoint, context.Options.ProbationSettling, cancellationToken).ConfigureAwait(false);
+            return await GuestConnection.AskStatusAsync(endpoint, AgentPatience, cancellationToken).ConfigureAwait(false);
         }
         catch (RpcException e) when (e.IsTransport())
         {

@@ -23,6 +23,7 @@ internal static class TransferStep
                 $"The guest's service on UDP {context.Endpoint.Service} answered no probe for {FirstAnswer}: an outage could not be measured, so nothing was transferred.");
         }
 
+        observer.AtEase = true;
         TransferRequest request = new()
         {
             UpgradeId = context.Command.UpgradeId.ToString(),
