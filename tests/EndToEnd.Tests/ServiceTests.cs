@@ -30,11 +30,13 @@ public sealed class ServiceTests(FleetFixture fleet)
         InTheProbation(writer, upgrade).ShouldNotBeEmpty("writes wait for the commit");
     }
 
-    /// <summary>By its own will, or by dying: what it had been told to keep is in kernel A, and something was.</summary>
+    /// <summary>By its own will, or by dying in its probation, in the gap and before it: what was acknowledged is in kernel A.</summary>
     [Theory]
     [InlineData("refusing", "HookFailed")]
     [InlineData("panic-serving-redis", "")]
-    public async Task Kernel_B_that_goes_in_its_probation_takes_no_write_with_it(string variant, string failure)
+    [InlineData("dies-adopting", "")]
+    [InlineData("dies-agreed", "")]
+    public async Task Kernel_B_that_goes_takes_no_write_with_it(string variant, string failure)
     {
         int port = FleetFixture.FreePort();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, variant[..8], firstImage: HostUnderTest.ImageA + "-redis", forward: $"{port}:6379");
