@@ -30,42 +30,39 @@ public sealed class ServiceTests(FleetFixture fleet)
         InTheProbation(writer, upgrade).ShouldNotBeEmpty("writes wait for the commit");
     }
 
-    /// <summary>By its own will, or by dying in its probation, in the gap and before it: what was acknowledged is in kernel A.</summary>
-    [Theory]
-    [InlineData("refusing", "HookFailed")]
-    [InlineData("panic-serving-redis", "")]
-    [InlineData("dies-adopting", "")]
-    [InlineData("dies-agreed", "")]
-    public async Task Kernel_B_that_goes_takes_no_write_with_it(string variant, string failure)
+    /// <summary>It dies while kernel A waits for its last sync, inside the gap, in its probation, and is refused there by a hook: what was acknowledged is in kernel A.</summary>
+    [Fact]
+    public async Task Kernel_B_that_goes_takes_no_write_with_it()
     {
         int port = FleetFixture.FreePort();
-        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, variant[..8], firstImage: HostUnderTest.ImageA + "-redis", forward: $"{port}:6379");
+        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "goes", firstImage: HostUnderTest.ImageA + "-redis", forward: $"{port}:6379");
         await using RedisWriter writer = new(port);
         await writer.AcknowledgesAsync();
         Guest before = await host.GuestAsync();
+        string kernelA = writer.Servers.Single().Server;
 
-        Upgrade upgrade = await host.UpgradeAsync($"{HostUnderTest.ImageB}-{variant}");
-
-        upgrade.State.ShouldBe("RolledBack", upgrade.Reason);
-        if (failure.Length > 0)
+        foreach ((string variant, string reason) in new[]
         {
-            upgrade.Failure.ShouldBe(failure, upgrade.Reason);
-            upgrade.Reason.ShouldContain($"Hook 10-refuses (post cutover) ended with 7: \"the new kernel does not suit {before.KernelRelease}\"");
+            ("dies-agreed", "did not answer"),
+            ("dies-adopting", "panicked"),
+            ("panic-serving-redis", "panicked"),
+            ("refusing", $"Hook 10-refuses (post cutover) ended with 7: \"the new kernel does not suit {before.KernelRelease}\""),
+        })
+        {
+            Upgrade upgrade = await host.UpgradeAsync($"{HostUnderTest.ImageB}-{variant}");
+
+            upgrade.State.ShouldBe("RolledBack", $"{variant}: {upgrade.Reason}");
+            upgrade.Reason.ShouldContain(reason, Case.Sensitive, variant);
+            await Eventually.TrueAsync(TimeSpan.FromMinutes(1), $"kernel A serves after {variant}", async () => await host.GuestAsync() is { State: "running" } guest && guest.BootId == before.BootId);
+            await writer.AcknowledgesAsync();
+            writer.Servers[^1].Server.ShouldBe(kernelA, variant);
+            TestContext.Current.TestOutputHelper!.WriteLine($"{variant}: {upgrade.Reason} ({string.Join(", ", writer.Servers.Select(server => server.Answers))} answers, longest gap {writer.LongestGap.TotalMilliseconds:0} ms)");
         }
 
-        await Eventually.TrueAsync(TimeSpan.FromMinutes(1), "kernel A serves", async () => await host.GuestAsync() is { State: "running" } guest && guest.BootId == before.BootId);
-        await writer.AcknowledgesAsync();
+        // The first two answer nobody, the third a few on a machine that is not busy, the last for seconds.
+        writer.Servers.Count.ShouldBeGreaterThanOrEqualTo(3);
         (await writer.MissingAsync()).ShouldBeEmpty();
         writer.Refused.ShouldBeEmpty();
-        TestContext.Current.TestOutputHelper!.WriteLine($"{string.Join(", ", writer.Servers)}; longest gap {writer.LongestGap.TotalMilliseconds:0} ms");
-        string[] servers = [.. writer.Servers.Select(server => server.Server)];
-        if (failure.Length > 0)
-        {
-            servers.Length.ShouldBe(3, "kernel A, kernel B, kernel A");
-        }
-
-        // The one that panics dies a second after it has the card, on a busy machine before its first answer.
-        servers[^1].ShouldBe(servers[0]);
     }
 
     /// <summary>What kernel B has acknowledged before its commit began.</summary>

@@ -10,7 +10,8 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// <summary>Tells kernel B all that it needs to serve in the place of this one: for a cut-over that follows, or for the case of a panic.</summary>
 public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinLink link, UpgradeJournal journal, KernelIdentity identity)
 {
-    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
+    /// <summary>Nothing waits meanwhile: kernel A serves as before, and no write is held yet.</summary>
+    private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(15);
 
     /// <summary>Returns when kernel B has agreed, with the functions that it will take.</summary>
     /// <exception cref="StepFailure">There is nothing to hand over, or kernel B refused or did not answer.</exception>

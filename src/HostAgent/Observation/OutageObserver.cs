@@ -18,7 +18,7 @@ namespace TwinKernel.Fleet.HostAgent.Observation;
 internal sealed class OutageObserver : IDisposable
 {
     /// <summary>How many intervals there are between two probes of an observer that is at ease.</summary>
-    private const int Ease = 10;
+    private const int Ease = 5;
     private const int RequestBytes = 16;
     private const int BootIdBytes = 36;
     private readonly Socket _socket;
@@ -53,7 +53,7 @@ internal sealed class OutageObserver : IDisposable
     public void Follow(IPEndPoint service) => _service = service.Serialize();
 
     /// <summary>
-    /// Nothing changes hands from now on, until this says otherwise: a gap shorter than ten intervals may pass unseen, one that is seen is not shorter than it is told
+    /// Nothing changes hands from now on, until this says otherwise: a gap shorter than five intervals may pass unseen, one that is seen is not shorter than it is told
     /// by more than that.
     /// </summary>
     public bool AtEase
