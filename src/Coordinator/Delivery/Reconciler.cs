@@ -33,6 +33,8 @@ public sealed partial class Reconciler(
 
                 if (time.GetElapsedTime(connectedSince) < delivery.Value.CatchUp)
                 {
+                    // Were nothing asked here, an outage in this time would pass unnoticed, and what it held up would be judged at its end.
+                    await transactions.ReadAsync(static (db, stop) => db.Database.ExecuteSqlAsync($"select 1", stop), stoppingToken);
                     continue;
                 }
 

@@ -75,9 +75,9 @@ public sealed class FailingUpgradeTests(ServersFixture servers)
     {
         (Wire.Upgrade end, _) = await RunAsync((host, command) => command.Step == UpgradeStep.Reserve
             ? Task.CompletedTask
-            : host.AnswerAsync(command), "--Upgrades:AcceptWithin=00:00:01");
+            : host.AnswerAsync(command), "--Upgrades:AcceptWithin=00:00:06");
         (end.State, end.FailedStep, end.Failure).ShouldBe(("RolledBack", "Reserve", "HostAgentSilent"));
-        end.Reason.ShouldStartWith("host h1 did not accept Reserve within 1 s");
+        end.Reason.ShouldStartWith("host h1 did not accept Reserve within 6 s");
     }
 
     [Fact]
