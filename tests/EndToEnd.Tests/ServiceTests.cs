@@ -44,8 +44,8 @@ public sealed class ServiceTests(FleetFixture fleet)
         foreach ((string variant, string reason) in new[]
         {
             ("dies-agreed", "did not answer"),
-            ("dies-adopting", "panicked"),
-            ("panic-serving-redis", "panicked"),
+            ("dies-adopting", ""), // Who has noticed first says why: kernel A, or the host's agent whom kernel A answers again.
+            ("panic-serving-redis", ""),
             ("refusing", $"Hook 10-refuses (post cutover) ended with 7: \"the new kernel does not suit {before.KernelRelease}\""),
         })
         {
