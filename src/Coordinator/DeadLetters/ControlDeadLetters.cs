@@ -25,13 +25,17 @@ public sealed class ControlDeadLetters(BrokerAddress broker, FleetTransaction tr
 
         return WithQueueAsync(async queue =>
         {
-            Wire.DeadLetters answer = new() { Count = queue.Count };
+            Wire.DeadLetters answer = new();
             uint limit = request.Limit == 0 ? DefaultLimit : request.Limit;
+            uint left = 0;
             while (answer.Letters.Count < limit && await queue.TakeAsync(cancellation) is { } taken)
             {
                 answer.Letters.Add(ToResponse(DeadLetter.Of(taken.BasicProperties, taken.Body)));
+                left = taken.MessageCount;
             }
 
+            // Not how many there were when the queue was opened: one that came since is among the letters.
+            answer.Count = (uint)answer.Letters.Count + left;
             return answer;
         }, cancellation);
     }

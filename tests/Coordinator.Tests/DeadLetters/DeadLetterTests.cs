@@ -82,6 +82,8 @@ public sealed class DeadLetterTests(ServersFixture servers)
         }
 
         Wire.DeadLetters seen = await Eventually.Get(() => ListAsync(coordinator), answer => answer.Count == 2, "both are there");
+        Wire.DeadLetters first = await coordinator.Client.ListDeadLettersAsync(new Wire.ListDeadLettersRequest { Limit = 1 });
+        (first.Letters.Single(), first.Count).ShouldBe((seen.Letters[0], 2u), "those not shown are counted");
         Wire.DeadLetters replayed = await ControlAsync(coordinator, "replay");
         replayed.Letters.Select(letter => letter.Type).ShouldBe(["StepFailed"]);
         replayed.Problems.Single().ShouldBe($"{seen.Letters[1].Id} does not say where it came from; drop it.");
