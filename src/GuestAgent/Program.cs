@@ -77,7 +77,7 @@ builder.Services
     .AddSingleton<GuestNetwork>().AddSingleton<BearerToken>().AddSingleton<StatusReader>().AddSingleton<InspectionReader>()
     .AddSingleton<UpgradeJournal>()
     .AddSingleton<TwinInstances>().AddSingleton<TwinLink>().AddSingleton<HandoverOffer>().AddSingleton<StandbyNetwork>().AddSingleton<StandbyCard>().AddSingleton<QuietConsole>().AddSingleton<ContactWatchdog>().AddSingleton<Standby>()
-    .AddSingleton<StepHooks>().AddSingleton<ServiceDirectory>().AddSingleton<PreservedMemory>().AddSingleton<ServiceSupervisor>().AddSingleton<InPlaceServices>().AddSingleton<ServiceJournals>().AddSingleton<ServiceHandover>().AddSingleton<StepRunner>().AddSingleton<GiveBack>()
+    .AddSingleton<StepHooks>().AddSingleton<ServiceDirectory>().AddSingleton<PreservedMemory>().AddSingleton<ServiceSupervisor>().AddSingleton<InPlaceServices>().AddSingleton<ServiceJournals>().AddSingleton<CopyWatch>().AddSingleton<ServiceHandover>().AddSingleton<StepRunner>().AddSingleton<GiveBack>()
     .AddSingleton<Preflight>().AddSingleton<Reserve>().AddSingleton<Load>().AddSingleton<Start>().AddSingleton<AwaitStandby>()
     .AddSingleton<Transfer>().AddSingleton<CutOver>().AddSingleton<Commit>().AddSingleton<RollBack>()
     .AddSingleton<KexecLoad>().AddSingleton<KexecCutOver>().AddSingleton<Steps>()

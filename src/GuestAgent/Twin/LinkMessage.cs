@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Workload;
 
 namespace TwinKernel.Fleet.GuestAgent.Twin;
 
@@ -45,6 +46,9 @@ internal sealed record LinkMessage
     public IReadOnlyList<string>? Services { get; init; }
     public IReadOnlyList<string>? InPlace { get; init; }
     public string? Source { get; init; }
+
+    /// <summary>By the name of the service. Secret.</summary>
+    public IReadOnlyDictionary<string, CopyInvitation>? Invitations { get; init; }
     public long? Offset { get; init; }
 
     /// <summary>How long it took kernel A to hold the service's writes.</summary>

@@ -8,16 +8,27 @@ internal interface IReplicatedService
 
     // ---- kernel A -------------------------------------------------------------------------------------------------
 
+    /// <summary>Lets kernel B's copy in, before it is started.</summary>
+    /// <returns>What it has to show, of this upgrade; null: nothing.</returns>
+    CopyInvitation? Invite() => null;
+
+    /// <summary>
+    /// The copy follows. Where the service can do that, each write waits for the copy from here on before it is acknowledged, so that <see cref="Hold"/> need not stop
+    /// any. <see cref="LetGo"/> undoes it, whoever asks for it.
+    /// </summary>
+    /// <returns>Null: writes do not wait.</returns>
+    ICoupling? Couple() => null;
+
     /// <summary>What <see cref="Hold"/> does, without an effect: its first time is slow.</summary>
     void Rehearse()
     {
     }
 
-    /// <summary>No write is acknowledged from here on.</summary>
+    /// <summary>No write is acknowledged from here on that the copy does not have.</summary>
     /// <returns>An offset behind the last that was.</returns>
     long Hold();
 
-    /// <summary>Writes that wait go on, in the kernel that has served all along, or for good. Idempotent.</summary>
+    /// <summary>Writes that wait go on and wait for no copy, in the kernel that has served all along, or for good. Idempotent.</summary>
     void LetGo();
 
     /// <summary>
@@ -27,6 +38,13 @@ internal interface IReplicatedService
     void ComeBack();
 
     // ---- kernel B -------------------------------------------------------------------------------------------------
+
+    /// <summary>Before the copy is started: whom it is to follow. Called again when kernel A's agent has been started again.</summary>
+    /// <param name="source">Kernel A's address.</param>
+    /// <param name="invitation">What to show there.</param>
+    void Join(string source, CopyInvitation? invitation)
+    {
+    }
 
     /// <summary>Copies from kernel A's, and goes on copying. Called until it does.</summary>
     /// <param name="source">Kernel A's address.</param>
@@ -38,6 +56,23 @@ internal interface IReplicatedService
 
     /// <summary>Connected ahead of the gap.</summary>
     IPromotion Prepare();
+}
+
+/// <summary>With what a copy in kernel B is let in by the service in kernel A, in one upgrade. Secret.</summary>
+public sealed record CopyInvitation
+{
+    /// <summary>Under which it comes.</summary>
+    public required string Name { get; init; }
+
+    public required string Password { get; init; }
+}
+
+/// <summary>Writes of a service in kernel A wait for the copy in kernel B.</summary>
+internal interface ICoupling : IDisposable
+{
+    /// <summary>How far the service is, and its copy, in one measure.</summary>
+    /// <exception cref="IOException">It does not say.</exception>
+    (long Written, long Copied) Progress();
 }
 
 /// <summary>From copy to master, inside the gap: asked first, and answered while the card is on its way.</summary>

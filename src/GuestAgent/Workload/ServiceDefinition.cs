@@ -10,6 +10,7 @@ public sealed record ServiceDefinition
 {
     public const string Stateless = "stateless";
     public const string ReplicatedRedis = "replicated-redis";
+    public const string ReplicatedPostgresql = "replicated-postgresql";
     public const string InPlace = "in-place";
     public const string HoldWrites = "hold-writes";
     public const string ServeWrites = "serve";
@@ -28,8 +29,11 @@ public sealed record ServiceDefinition
 
     public string Handover { get; set; } = "";
 
-    /// <summary>TCP port of a Redis.</summary>
+    /// <summary>TCP port of a replicated service.</summary>
     public int Port { get; set; }
+
+    /// <summary>Directory of a PostgreSQL's socket.</summary>
+    public string Socket { get; set; } = "/run/postgresql";
 
     /// <summary>What a replicated service does about writes between the cut-over and the commit.</summary>
     public string Probation { get; set; } = HoldWrites;
@@ -42,7 +46,7 @@ public sealed record ServiceDefinition
     public PreservedRequest? OwnMemory => IsJournalled ? null : Preserve;
 
     [JsonIgnore]
-    public bool IsReplicated => Handover == ReplicatedRedis;
+    public bool IsReplicated => Handover is ReplicatedRedis or ReplicatedPostgresql;
 
     [JsonIgnore]
     public bool IsInPlace => Handover == InPlace;
@@ -74,9 +78,9 @@ public sealed record ServiceDefinition
             yield return problem;
         }
 
-        if (Handover is not (Stateless or ReplicatedRedis or InPlace))
+        if (Handover is not (Stateless or ReplicatedRedis or ReplicatedPostgresql or InPlace))
         {
-            yield return $"handover is '{Handover}'; this agent knows {Stateless}, {ReplicatedRedis} and {InPlace}";
+            yield return $"handover is '{Handover}'; this agent knows {Stateless}, {ReplicatedRedis}, {ReplicatedPostgresql} and {InPlace}";
         }
 
         if ((IsInPlace || IsJournalled) && Preserve is null)
@@ -96,7 +100,12 @@ public sealed record ServiceDefinition
 
         if (IsReplicated ? Port is < 1 or > 65535 : Port != 0)
         {
-            yield return IsReplicated ? $"port is {Port}; {Handover} needs that of the service, 1 to 65535" : $"port is for {ReplicatedRedis}";
+            yield return IsReplicated ? $"port is {Port}; {Handover} needs that of the service, 1 to 65535" : $"port is for {ReplicatedRedis} and {ReplicatedPostgresql}";
+        }
+
+        if (Socket is not ['/', ..])
+        {
+            yield return $"socket is '{Socket}'; it must be an absolute path";
         }
 
         if (Probation is not (HoldWrites or ServeWrites or JournalWrites))

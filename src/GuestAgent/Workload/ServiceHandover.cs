@@ -15,7 +15,7 @@ namespace TwinKernel.Fleet.GuestAgent.Workload;
 /// their promotion. docs/services.md tells it in order.
 /// </summary>
 public sealed class ServiceHandover(
-    ServiceDirectory directory, ServiceSupervisor supervisor, InPlaceServices inPlace, KernelFiles files, GuestNetwork network, TwinLink link, ServiceJournals journals)
+    ServiceDirectory directory, ServiceSupervisor supervisor, InPlaceServices inPlace, KernelFiles files, GuestNetwork network, TwinLink link, ServiceJournals journals, CopyWatch watch)
 {
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
@@ -59,25 +59,29 @@ public sealed class ServiceHandover(
 
         context.Measure("services", () =>
         {
+            List<IReplicatedService> replicated = Replicated();
             Ask(context, instance, new LinkMessage
             {
                 Sequence = 0,
                 Kind = LinkMessage.WarmServices,
-                Services = [.. services.Where(service => service.IsReplicated).Select(service => service.Name)],
+                Services = [.. replicated.Select(service => service.Name)],
                 InPlace = [.. inPlace.Names],
                 Source = $"{network.Configuration?.Address}",
+                Invitations = Invite(replicated),
             });
             AwaitReady(context, instance, patience);
-            Replicated().ForEach(service => service.Rehearse());
+            replicated.ForEach(service => service.Rehearse());
+            Couple(replicated);
         });
         context.Facts["services"] = string.Join(", ", services.Select(service => $"{service.Name} ({service.Handover})"));
     }
 
-    /// <summary>Inside the gap, in front of the park: no write is executed here any more, and kernel B has all that were.</summary>
+    /// <summary>Inside the gap, in front of the park: no write is acknowledged here any more that kernel B does not have, and it has all that were.</summary>
     /// <exception cref="StepFailure">Not within seconds; <see cref="LetGo"/> undoes it.</exception>
     public void Hold(StepContext context, uint instance)
     {
         _holding = true;
+        watch.End();
         foreach (IReplicatedService service in Replicated())
         {
             long started = Stopwatch.GetTimestamp();
@@ -95,6 +99,7 @@ public sealed class ServiceHandover(
     {
         if (_holding)
         {
+            watch.End();
             inPlace.LetGo();
             journals.Discard();
             Replicated().ForEach(service => service.LetGo());
@@ -149,8 +154,9 @@ public sealed class ServiceHandover(
                 }
 
                 inPlace.Check(question.InPlace ?? []);
-                supervisor.StartAll(standBy: true);
                 _source = question.Source;
+                Replicated().ForEach(service => service.Join(_source ?? "", question.Invitations?.GetValueOrDefault(service.Name)));
+                supervisor.StartAll(standBy: true);
                 break;
             case LinkMessage.ServicesReady:
                 string[] problems = [.. Copies().Where(copy => copy.Problem is not null).Select(copy => $"{copy.Name}: {copy.Problem}")];
@@ -250,7 +256,14 @@ public sealed class ServiceHandover(
             // The agent before may have ended while it held their writes, or behind a park, before it could replay.
             Replicated().ForEach(service => journals.Recover(service.Name));
             _holding = true;
-            LetGo();
+            try
+            {
+                LetGo();
+            }
+            catch (IOException error)
+            {
+                watch.Release(Replicated(), error.Message);
+            }
         }
     }
 
@@ -259,7 +272,47 @@ public sealed class ServiceHandover(
 
     private List<IReplicatedService> Replicated() => [.. directory.Read().Where(service => service.IsReplicated).Select(Replicated)];
 
-    private static IReplicatedService Replicated(ServiceDefinition service) => new RedisService(service);
+    private IReplicatedService Replicated(ServiceDefinition service) =>
+        service.Handover == ServiceDefinition.ReplicatedPostgresql ? new PostgresService(service, files) : new RedisService(service);
+
+    private static Dictionary<string, CopyInvitation>? Invite(List<IReplicatedService> services)
+    {
+        Dictionary<string, CopyInvitation> invitations = [];
+        foreach (IReplicatedService service in services)
+        {
+            if (service.Invite() is { } invitation)
+            {
+                invitations[service.Name] = invitation;
+            }
+        }
+
+        return invitations.Count == 0 ? null : invitations;
+    }
+
+    /// <summary>From here on a copy that is gone would hold up writes: whichever way the upgrade ends, they are let go.</summary>
+    private void Couple(List<IReplicatedService> services)
+    {
+        List<(IReplicatedService, ICoupling)> coupled = [];
+        _holding = true;
+        try
+        {
+            foreach (IReplicatedService service in services)
+            {
+                if (service.Couple() is { } coupling)
+                {
+                    coupled.Add((service, coupling));
+                }
+            }
+        }
+        catch (IOException)
+        {
+            coupled.ForEach(each => each.Item2.Dispose());
+            watch.Release(services, "its copy is not synchronous");
+            throw;
+        }
+
+        watch.Begin(coupled);
+    }
 
     private IEnumerable<(string Name, string? Problem)> Copies()
     {

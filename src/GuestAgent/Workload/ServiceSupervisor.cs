@@ -167,6 +167,11 @@ public sealed partial class ServiceSupervisor(KernelFiles files, ServiceDirector
             environment["TWINKERNEL_STANDBY"] = "1";
         }
 
+        if (service.Handover == ServiceDefinition.ReplicatedPostgresql && files.TryRead(PostgresService.PrimaryPath(service.Name)) is { } primary)
+        {
+            environment["TWINKERNEL_PRIMARY"] = primary;
+        }
+
         ProcessHandle process = ChildProcess.Detach(service.Start, environment, "/dev/kmsg", service.IsInPlace ? ServeSignal : 0);
         Directory.CreateDirectory(files.At(Running));
         File.WriteAllText(files.At($"{Running}/{service.Name}"), string.Create(CultureInfo.InvariantCulture, $"{process.Pid} {process.Started}"));

@@ -91,7 +91,7 @@ internal sealed class Scenario : IDisposable
         PreservedMemory preserved = new(Device, Guest, memory, NullLogger<PreservedMemory>.Instance);
         ServiceSupervisor supervisor = new(Guest, directory, preserved, NullLogger<ServiceSupervisor>.Instance);
         ServiceJournals journals = new(directory, Guest, Network, identity, NullLogger<ServiceJournals>.Instance);
-        Services = new ServiceHandover(directory, supervisor, new InPlaceServices(directory, supervisor, preserved), Guest, Network, link, journals);
+        Services = new ServiceHandover(directory, supervisor, new InPlaceServices(directory, supervisor, preserved), Guest, Network, link, journals, new CopyWatch(NullLogger<CopyWatch>.Instance));
         HandoverOffer offer = new(Device, Network, Token, link, Journal, identity);
         StandbyCard card = new(Guest, Network, Stack);
         Commit commit = new(Device, memory, cpus, card, Services, journals);
