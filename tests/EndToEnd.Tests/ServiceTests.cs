@@ -23,11 +23,11 @@ public sealed class ServiceTests(FleetFixture fleet)
         writer.LongestGap.ShouldBeLessThan(TimeSpan.FromSeconds(30));
         TimingRow[] parts = [.. upgrade.Steps.SelectMany(step => step.Timings).Where(timing => timing.Name.StartsWith("cutover.", StringComparison.Ordinal))];
         TestContext.Current.TestOutputHelper!.WriteLine(
-            $"{LatencyOf(writer, upgrade)}; {writer.Acknowledged} writes, from kernel A to kernel B a reader waited {GapOf(reader):0} ms, the writer {GapOf(writer):0} ms, outage {upgrade.Outage.LongestGap}; {string.Join(", ", parts.Select(part => $"{part.Name} {part.Nanoseconds / 1e6:0.0} ms"))}");
+            $"{writer.LatencyOf(upgrade)}; {writer.Acknowledged} writes, from kernel A to kernel B a reader waited {reader.GapBetweenServers():0} ms, the writer {writer.GapBetweenServers():0} ms, outage {upgrade.Outage.LongestGap}; {string.Join(", ", parts.Select(part => $"{part.Name} {part.Nanoseconds / 1e6:0.0} ms"))}");
         string[] gap = ["cutover.pause.redis", "cutover.sync.redis", "cutover.park", "cutover.notice", "cutover.adopt", "cutover.network", "cutover.promote.redis"];
         gap.ShouldBeSubsetOf(parts.Select(part => part.Name));
         writer.Servers.Count.ShouldBe(2);
-        InTheProbation(writer, upgrade).ShouldNotBeEmpty("writes wait for the commit");
+        writer.InTheProbation(upgrade).ShouldNotBeEmpty("writes wait for the commit");
     }
 
     /// <summary>It dies while kernel A waits for its last sync, inside the gap, in its probation, and is refused there by a hook: what was acknowledged is in kernel A.</summary>
@@ -63,28 +63,5 @@ public sealed class ServiceTests(FleetFixture fleet)
         writer.Servers.Count.ShouldBeGreaterThanOrEqualTo(3);
         (await writer.MissingAsync()).ShouldBeEmpty();
         writer.Refused.ShouldBeEmpty();
-    }
-
-    /// <summary>What kernel B has acknowledged before its commit began.</summary>
-    private static RedisWriter.Answer[] InTheProbation(RedisWriter writer, Upgrade upgrade)
-    {
-        DateTimeOffset commit = upgrade.Steps.Last(step => step.Step == "Commit").Started.ToDateTimeOffset();
-        return [.. writer.Answers.Where(answer => answer.Server == writer.Servers[^1].Server && answer.At < commit)];
-    }
-
-    private static string LatencyOf(RedisWriter writer, Upgrade upgrade) =>
-        $"in the probation {Quartiles(InTheProbation(writer, upgrade))}, behind the upgrade {Quartiles(writer.Answers.Where(answer => answer.At > upgrade.Finished.ToDateTimeOffset()))}";
-
-    /// <summary>Milliseconds from one Redis' last answer to the next one's first.</summary>
-    private static double GapOf(RedisWriter client)
-    {
-        IReadOnlyList<RedisWriter.Answer> answers = client.Answers;
-        return answers.Zip(answers.Skip(1)).Where(pair => pair.First.Server != pair.Second.Server).Select(pair => (pair.Second.At - pair.First.At).TotalMilliseconds).FirstOrDefault();
-    }
-
-    private static string Quartiles(IEnumerable<RedisWriter.Answer> answers)
-    {
-        double[] latencies = [.. answers.Select(answer => answer.Latency.TotalMilliseconds).Order()];
-        return latencies.Length == 0 ? "no write" : $"{latencies.Length} writes: {string.Join('/', new[] { 1, 2, 3 }.Select(quarter => $"{latencies[latencies.Length * quarter / 4]:0.0}"))} ms";
     }
 }

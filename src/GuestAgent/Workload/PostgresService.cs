@@ -34,7 +34,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
 
     // ---- kernel A -------------------------------------------------------------------------------------------------
 
-    /// <summary>A password for the role that copies, of this upgrade and for an hour. Connections of an attempt before end.</summary>
+    /// <summary>A password for the role that copies, of this upgrade and for an hour. Connections of an attempt before it end.</summary>
     public CopyInvitation Invite()
     {
         string password = Draw(SecretBytes);
@@ -109,14 +109,14 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
             return;
         }
 
-        Reset(session, "primary_conninfo");
-        if (session.Row($"select true from pg_roles where rolname = '{Role}' and not exists (select from pg_stat_replication where usename = '{Role}')") is [true])
+        if (files.Exists(PasswordPath))
         {
+            // It was the copy: nothing of that is left.
+            Reset(session, "primary_conninfo");
             session.Do($"alter role {Role} password null");
+            File.Delete(files.At(PrimaryPath(Name)));
+            File.Delete(files.At(PasswordPath));
         }
-
-        File.Delete(files.At(PasswordPath));
-        File.Delete(files.At(PrimaryPath(Name)));
     }
 
     public void ComeBack()

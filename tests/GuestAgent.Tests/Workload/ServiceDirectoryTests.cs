@@ -36,6 +36,7 @@ public sealed class ServiceDirectoryTests : IDisposable
         Put("f", """{"name": "f", "start": ["/bin/f"], "probe": {"command": ["/bin/sh", "-c", "echo tired; exit 4"]}, "handover": "replicated-redis", "port": 6379}""");
 
         Put("i", """{"name": "i", "start": ["/bin/i"], "probe": {"tcp": 1}, "handover": "replicated-redis", "port": 6379, "probation": "journal"}""");
+        Put("j", """{"name": "j", "start": ["/bin/j"], "probe": {"tcp": 1}, "handover": "replicated-postgresql", "socket": "here", "probation": "journal"}""");
         Put("g", """{"name": "g", "start": ["/bin/g"], "probe": {"tcp": 1}, "handover": "in-place"}""");
         Put(".h", """{"name": ".h", "start": ["/bin/h"], "probe": {"tcp": 1}, "handover": "in-place", "preserve": {"bytes": 4095}}""");
         PreflightCheck check = _scenario.Steps.Preflight.Run(new PreflightQuestion("u1", 0, 0, 0)).Single(check => check.Name == "services");
@@ -45,6 +46,7 @@ public sealed class ServiceDirectoryTests : IDisposable
         [
             "a.json: name is 'b'", "a.json: start must be", "a.json: stop must", "a.json: probe.tcp is 70000", "a.json: handover is 'by-hand'", "a.json: probation is 'hope'",
             "c.json: probe must have one of", "c.json: probe.http is 'https://x/'", "c.json: port is for", "c.json: probation journal is for replicated-redis", "d.json: ", "'colour'", "e.json: ", "f does not serve: its probe ended with 4: tired",
+            "j.json: port is 0; replicated-postgresql needs", "j.json: socket is 'here'", "j.json: probation journal is for replicated-redis",
             "twinkernel.standby=", "g.json: in-place needs preserve", "i.json: probation journal needs preserve", ".h.json: preserve.bytes is 4095", ".h.json: name is '.h'; preserved memory",
         ];
         foreach (string problem in all)
