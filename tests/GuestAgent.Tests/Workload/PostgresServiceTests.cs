@@ -96,7 +96,7 @@ public sealed class PostgresServiceTests : IDisposable
         Task writing = _a.AskAsync("insert into t values (1)");
         Should.Throw<TimeoutException>(async () => await writing.WaitAsync(AWhile));
         _a.Service.ComeBack();
-        (await Should.ThrowAsync<NpgsqlException>(writing.WaitAsync(Soon))).ShouldBeAssignableTo<PostgresException>()?.SqlState.ShouldBe(PostgresErrorCodes.AdminShutdown);
+        await Should.ThrowAsync<NpgsqlException>(writing.WaitAsync(Soon));
         _a.Ask("insert into t values (2)");
     }
 
