@@ -22,6 +22,10 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     private const int SecretBytes = 24;
     private const int NumberBytes = 4;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    /// <summary>For a connection, and for each answer: where somebody waits for it, and where nobody does. A busy emulated machine takes seconds for the first connection.</summary>
+    private static readonly TimeSpan Answer = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan SlowAnswer = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PromotionPatience = TimeSpan.FromSeconds(5);
 
     /// <summary>For a checkpoint, which writes what is dirty. Nothing waits for it.</summary>
@@ -38,7 +42,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     public CopyInvitation Invite()
     {
         string password = Draw(SecretBytes);
-        using PostgresSession session = Connect();
+        using PostgresSession session = Connect(SlowAnswer);
         if (session.Row("select pg_is_in_recovery()") is [true])
         {
             throw new IOException($"{Name} is a standby itself.");
@@ -61,7 +65,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     /// </summary>
     public ICoupling Couple()
     {
-        PostgresSession session = Connect();
+        PostgresSession session = Connect(SlowAnswer);
         try
         {
             string standby = Standby(session) ?? throw new IOException($"{Name}: kernel B's copy does not follow.");
@@ -84,7 +88,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
 
     public void Rehearse()
     {
-        using PostgresSession session = Connect();
+        using PostgresSession session = Connect(SlowAnswer);
         Written(session);
     }
 
@@ -102,7 +106,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
 
     public void LetGo()
     {
-        using PostgresSession session = Connect();
+        using PostgresSession session = Connect(SlowAnswer);
         Reset(session, "synchronous_standby_names");
         if (session.Row("select pg_is_in_recovery()") is [true])
         {
@@ -121,7 +125,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
 
     public void ComeBack()
     {
-        using (PostgresSession session = Connect())
+        using (PostgresSession session = Connect(SlowAnswer))
         {
             session.Row("select bool_and(pg_terminate_backend(pid)) from pg_stat_activity where backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid()");
         }
@@ -195,7 +199,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
 
     private string PasswordPath => $"{PrimaryPath(Name)}.password";
 
-    private PostgresSession Connect(TimeSpan? patience = null) => new(Name, files.At(definition.Socket), definition.Port, patience ?? Patience);
+    private PostgresSession Connect(TimeSpan? patience = null) => new(Name, files.At(definition.Socket), definition.Port, patience ?? Answer);
 
     private static long Written(PostgresSession session) =>
         session.Row($"select (pg_current_wal_flush_lsn() {Offset}") is [long offset] ? offset : throw new IOException($"{session.Service} does not say how far it is.");
