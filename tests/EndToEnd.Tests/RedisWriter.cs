@@ -6,8 +6,8 @@ namespace TwinKernel.Fleet.EndToEnd.Tests;
 
 /// <summary>Of a Redis, or of a service that understands its SET, GET, MGET and INFO.</summary>
 /// <param name="port">On loopback.</param>
-/// <inheritdoc cref="ServiceWriter(Func{CancellationToken, Task{IWriterConnection}}, TimeSpan, bool)" path="/param[@name='reads']"/>
-internal sealed class RedisWriter(int port, bool reads = false) : ServiceWriter(late => Connection.OpenAsync(port, late), TimeSpan.FromMilliseconds(250), reads)
+/// <inheritdoc cref="ServiceWriter(Func{CancellationToken, Task{IWriterConnection}}, TimeSpan, TimeSpan, bool)" path="/param[@name='reads']"/>
+internal sealed class RedisWriter(int port, bool reads = false) : ServiceWriter(late => Connection.OpenAsync(port, late), TimeSpan.FromMilliseconds(250), TimeSpan.Zero, reads)
 {
     private sealed class Connection(TcpClient client) : IWriterConnection
     {

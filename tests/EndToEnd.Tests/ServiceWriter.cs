@@ -22,13 +22,14 @@ internal interface IWriterConnection : IDisposable
 }
 
 /// <summary>
-/// A client that writes without pause, each key once, and remembers what was acknowledged. One that gets no answer in time is given up with its
+/// A client that writes all the time, each key once, and remembers what was acknowledged. One that gets no answer in time is given up with its
 /// connection: whether it was executed is not known, and nothing is claimed of it.
 /// </summary>
 internal abstract class ServiceWriter : IAsyncDisposable
 {
     private readonly Func<CancellationToken, Task<IWriterConnection>> _connect;
     private readonly TimeSpan _patience;
+    private readonly TimeSpan _pause;
     private readonly bool _reads;
     private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
@@ -39,10 +40,11 @@ internal abstract class ServiceWriter : IAsyncDisposable
     private TimeSpan _longestGap;
 
     /// <param name="patience">For an answer, and for a connection with the first one.</param>
+    /// <param name="pause">Between two requests: a service that takes all of an emulated processor for each leaves none for an upgrade.</param>
     /// <param name="reads">For comparison: it asks for a key, and so nothing can be missing.</param>
-    protected ServiceWriter(Func<CancellationToken, Task<IWriterConnection>> connect, TimeSpan patience, bool reads)
+    protected ServiceWriter(Func<CancellationToken, Task<IWriterConnection>> connect, TimeSpan patience, TimeSpan pause, bool reads)
     {
-        (_connect, _patience, _reads) = (connect, patience, reads);
+        (_connect, _patience, _pause, _reads) = (connect, patience, pause, reads);
         _writing = WriteAsync();
     }
 
@@ -187,6 +189,8 @@ internal abstract class ServiceWriter : IAsyncDisposable
                         _refused.Add(refusal);
                     }
                 }
+
+                await Task.Delay(_pause, CancellationToken.None);
             }
             catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or DbException or TimeoutException)
             {
