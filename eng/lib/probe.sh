@@ -18,6 +18,11 @@ redis_answers() { # redis_answers PORT
 	[[ $reply == +PONG ]]
 }
 
+# Of a guest's image, by its application's role.
+postgresql_answers() { # postgresql_answers PORT
+	PGCONNECT_TIMEOUT=2 psql -h 127.0.0.1 -p "$1" -U app -d app -qAtc 'select 1' > /dev/null 2>&1
+}
+
 # probes_await: until all have ended; 1 when one found something wrong
 probes_await() {
 	local pid code=0

@@ -41,6 +41,8 @@ public sealed class FleetFixture : IAsyncLifetime
             ["ConnectionStrings__Fleet"] = new NpgsqlConnectionStringBuilder(servers.PostgresConnectionString) { Options = "-c synchronous_commit=on" }.ConnectionString,
             ["Broker__Uri"] = servers.BrokerUri.ToString(),
             ["ASPNETCORE_URLS"] = Address,
+            // On a busy machine an emulated guest takes a minute for a PostgreSQL's base backup.
+            ["Upgrades__Deadlines__Standby"] = "00:04:00",
         };
         (int exitCode, string output, string error) = await BuiltProgram.RunAsync(
             "Migrations", "TwinKernel.Fleet.Migrations", environment, MigrationDeadline);

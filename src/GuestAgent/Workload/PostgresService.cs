@@ -73,7 +73,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
             long started = Stopwatch.GetTimestamp();
             while (!IsSynchronous(session, standby))
             {
-                Wait(started, Patience, () => $"{Name}: kernel B's copy did not become synchronous");
+                Wait(started, SlowAnswer, () => $"{Name}: kernel B's copy did not become synchronous");
             }
 
             Settle();
@@ -157,7 +157,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
 
     public string? Follow(string source)
     {
-        using PostgresSession session = Connect();
+        using PostgresSession session = Connect(SlowAnswer);
         if (session.Row("select pg_is_in_recovery()") is not [true])
         {
             return "it is no copy of kernel A's: its start takes no notice of TWINKERNEL_PRIMARY";

@@ -18,6 +18,9 @@ public sealed class ServiceHandover(
     ServiceDirectory directory, ServiceSupervisor supervisor, InPlaceServices inPlace, KernelFiles files, GuestNetwork network, TwinLink link, ServiceJournals journals, CopyWatch watch)
 {
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Copies that are looked at for the first time may take long to answer.</summary>
+    private static readonly TimeSpan ReadyPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private ImmutableList<IPromotion> _promotions = [];
     private readonly List<(string Part, TimeSpan Time)> _parts = [];
@@ -330,7 +333,7 @@ public sealed class ServiceHandover(
         {
             try
             {
-                Ask(context, instance, new LinkMessage { Sequence = 0, Kind = LinkMessage.ServicesReady });
+                link.Ask(instance, new LinkMessage { Sequence = 0, Kind = LinkMessage.ServicesReady }, ReadyPatience, context.Cancellation);
                 return;
             }
             catch (StepFailure failure) when (failure.Reason == Reasons.Device)
