@@ -4,7 +4,7 @@ namespace TwinKernel.Fleet.EndToEnd.Tests;
 
 /// <summary>Of the image's PostgreSQL: a row each, a transaction each.</summary>
 /// <inheritdoc cref="RedisWriter(int, bool)" path="/param"/>
-internal sealed class PostgresWriter(int port, bool reads = false) : ServiceWriter(late => Connection.OpenAsync(port, late), TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(20), reads)
+internal sealed class PostgresWriter(int port, bool reads = false) : ServiceWriter(late => Connection.OpenAsync(port, late), TimeSpan.FromSeconds(3), TimeSpan.FromMilliseconds(20), reads)
 {
     /// <summary>The server ends connections: it, or the kernel that it is in, goes.</summary>
     private const string OperatorIntervention = "57";

@@ -12,28 +12,37 @@ public sealed partial class CopyWatch(ILogger<CopyWatch> logger)
     internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
     private readonly Lock _lock = new();
+    private IReadOnlyList<(IReplicatedService Service, ICoupling Coupling)> _coupled = [];
     private CancellationTokenSource _ended = new();
     private Thread? _thread;
 
     /// <summary>From now until <see cref="End"/>. What was watched before is not any more.</summary>
-    internal void Begin(IReadOnlyList<(IReplicatedService Service, ICoupling Coupling)> coupled) => Start(ended =>
-    {
-        List<Watched> watched = [.. coupled.Select(each => new Watched(each.Service, each.Coupling))];
-        try
+    internal void Begin(IReadOnlyList<(IReplicatedService Service, ICoupling Coupling)> coupled) => Start(
+        ended =>
         {
+            List<Watched> watched = [.. coupled.Select(each => new Watched(each.Service, each.Coupling))];
             while (watched.Count > 0 && !ended.WaitHandle.WaitOne(Look))
             {
                 watched.RemoveAll(each => each.HasStalled() is { } reason && LetGo(each.Service, reason));
             }
-        }
-        finally
+        },
+        coupled);
+
+    /// <summary>Watches no more, and has one service hold its writes over the connection that was watched; where that is not there any more, over a new one.</summary>
+    /// <inheritdoc cref="IReplicatedService.Hold" path="/returns"/>
+    /// <exception cref="IOException">The service does not do it.</exception>
+    internal long Hold(IReplicatedService service)
+    {
+        Pause();
+        try
         {
-            foreach ((_, ICoupling coupling) in coupled)
-            {
-                coupling.Dispose();
-            }
+            return _coupled.FirstOrDefault(each => each.Service.Name == service.Name).Coupling?.Hold() ?? service.Hold();
         }
-    });
+        catch (IOException)
+        {
+            return service.Hold();
+        }
+    }
 
     /// <summary>Lets writes go, again and again until each service has taken it in, or until <see cref="End"/>.</summary>
     /// <param name="reason">For the log.</param>
@@ -47,8 +56,22 @@ public sealed partial class CopyWatch(ILogger<CopyWatch> logger)
         while (left.Count > 0 && !ended.WaitHandle.WaitOne(Look));
     });
 
-    /// <summary>Returns when no writes are let go from here any more. Idempotent.</summary>
+    /// <summary>Returns when no writes are let go from here any more, and the connections are closed. Idempotent.</summary>
     internal void End()
+    {
+        lock (_lock)
+        {
+            Pause();
+            foreach ((_, ICoupling coupling) in _coupled)
+            {
+                coupling.Dispose();
+            }
+
+            _coupled = [];
+        }
+    }
+
+    private void Pause()
     {
         lock (_lock)
         {
@@ -58,11 +81,12 @@ public sealed partial class CopyWatch(ILogger<CopyWatch> logger)
         }
     }
 
-    private void Start(Action<CancellationToken> watch)
+    private void Start(Action<CancellationToken> watch, IReadOnlyList<(IReplicatedService Service, ICoupling Coupling)>? coupled = null)
     {
         lock (_lock)
         {
             End();
+            _coupled = coupled ?? [];
             _ended = new CancellationTokenSource();
             CancellationToken ended = _ended.Token;
             _thread = new Thread(() => watch(ended)) { IsBackground = true, Name = "copy watch" };

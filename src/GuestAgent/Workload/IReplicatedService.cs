@@ -67,9 +67,12 @@ public sealed record CopyInvitation
     public required string Password { get; init; }
 }
 
-/// <summary>Writes of a service in kernel A wait for the copy in kernel B.</summary>
+/// <summary>Writes of a service in kernel A wait for the copy in kernel B. Connected to the service.</summary>
 internal interface ICoupling : IDisposable
 {
+    /// <inheritdoc cref="IReplicatedService.Hold"/>
+    long Hold();
+
     /// <summary>How far the service is, and its copy, in one measure.</summary>
     /// <exception cref="IOException">It does not say.</exception>
     (long Written, long Copied) Progress();
@@ -80,6 +83,9 @@ internal interface IPromotion : IDisposable
 {
     /// <summary>Of the service.</summary>
     string Name { get; }
+
+    /// <inheritdoc cref="IReplicatedService.CatchUp"/>
+    void CatchUp(long offset);
 
     /// <param name="mayHold">There is a way back, on which writes would be lost.</param>
     void Ask(bool mayHold);

@@ -77,7 +77,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
             }
 
             Settle();
-            return new Coupling(session);
+            return new Coupling(this, session);
         }
         catch
         {
@@ -96,7 +96,12 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     public long Hold()
     {
         using PostgresSession session = Connect();
-        if (Standby(session) is not { } standby || !IsSynchronous(session, standby))
+        return Hold(session);
+    }
+
+    private long Hold(PostgresSession session)
+    {
+        if (session.Row($"select exists (select from pg_stat_replication where usename = '{Role}' and state = 'streaming' and sync_state = 'sync')") is not [true])
         {
             Couple().Dispose();
         }
@@ -183,6 +188,11 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     public void CatchUp(long offset)
     {
         using PostgresSession session = Connect();
+        CatchUp(session, offset);
+    }
+
+    private void CatchUp(PostgresSession session, long offset)
+    {
         long started = Stopwatch.GetTimestamp();
         while (session.Row($"select (pg_last_wal_receive_lsn() {Offset}, (pg_last_wal_replay_lsn() {Offset}") is var row && !(row is [long received, long replayed] && received >= offset && replayed >= offset))
         {
@@ -249,8 +259,10 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
         return Convert.ToHexStringLower(drawn);
     }
 
-    private sealed class Coupling(PostgresSession session) : ICoupling
+    private sealed class Coupling(PostgresService service, PostgresSession session) : ICoupling
     {
+        public long Hold() => service.Hold(session);
+
         public (long Written, long Copied) Progress() =>
             session.Row($"select (pg_current_wal_flush_lsn() {Offset}, (select max(flush_lsn {Offset} from pg_stat_replication where usename = '{Role}' and sync_state = 'sync')") is [long written, var copied]
                 ? (written, copied as long? ?? 0)
@@ -268,10 +280,12 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
         public Promotion(PostgresService service, PostgresSession session)
         {
             (_service, _session) = (service, session);
-            session.Row("select pg_is_in_recovery()");
+            service.CatchUp(session, 0);
         }
 
         public string Name => _service.Name;
+
+        public void CatchUp(long offset) => _service.CatchUp(_session, offset);
 
         public void Ask(bool mayHold)
         {

@@ -84,6 +84,11 @@ internal sealed class RedisService(ServiceDefinition definition) : IReplicatedSe
     public void CatchUp(long offset)
     {
         using RespClient redis = Connect();
+        CatchUp(redis, offset);
+    }
+
+    private void CatchUp(RespClient redis, long offset)
+    {
         long started = Stopwatch.GetTimestamp();
         long here;
         while ((here = Offset(redis)) < offset)
@@ -110,6 +115,8 @@ internal sealed class RedisService(ServiceDefinition definition) : IReplicatedSe
         private bool _holds;
 
         public string Name => service.Name;
+
+        public void CatchUp(long offset) => service.CatchUp(redis, offset);
 
         public void Ask(bool mayHold)
         {

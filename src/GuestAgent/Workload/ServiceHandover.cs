@@ -84,11 +84,10 @@ public sealed class ServiceHandover(
     public void Hold(StepContext context, uint instance)
     {
         _holding = true;
-        watch.End();
         foreach (IReplicatedService service in Replicated())
         {
             long started = Stopwatch.GetTimestamp();
-            long offset = service.Hold();
+            long offset = watch.Hold(service);
             journals.LayOut(service.Name, offset);
             LinkMessage question = new() { Sequence = 0, Kind = LinkMessage.SyncService, Services = [service.Name], Offset = offset, HeldNanoseconds = Stopwatch.GetElapsedTime(started).Ticks * TimeSpan.NanosecondsPerTick };
             context.Measure($"sync.{service.Name}", () => Ask(context, instance, question));
@@ -122,6 +121,7 @@ public sealed class ServiceHandover(
             Try(() => context.Measure($"return.{service.Name}", service.ComeBack));
         }
 
+        watch.End();
         _holding = problems.Count > 0;
         if (_holding)
         {
@@ -231,7 +231,15 @@ public sealed class ServiceHandover(
     private void Sync(IReplicatedService service, LinkMessage question)
     {
         long started = Stopwatch.GetTimestamp();
-        service.CatchUp(question.Offset ?? 0);
+        if (_promotions.Find(promotion => promotion.Name == service.Name) is { } connected)
+        {
+            connected.CatchUp(question.Offset ?? 0);
+        }
+        else
+        {
+            service.CatchUp(question.Offset ?? 0);
+        }
+
         _parts.Add(($"pause.{service.Name}", TimeSpan.FromTicks((question.HeldNanoseconds ?? 0) / TimeSpan.NanosecondsPerTick)));
         _parts.Add(($"sync.{service.Name}", Stopwatch.GetElapsedTime(started)));
         _synced = Stopwatch.GetTimestamp();

@@ -17,16 +17,13 @@ public sealed class PostgresServiceTests : IDisposable
     public async Task A_copy_is_let_in_by_its_password_and_promoted_with_all_that_was_acknowledged()
     {
         CopyInvitation invitation = Pair();
-        using (_a.Service.Couple())
-        {
-            _a.Ask("insert into t values (1)");
-            _b.Service.CatchUp(_a.Service.Hold());
-        }
-
-        _b.Ask("select count(*) from t").ShouldBe(1L);
         Task writing;
         using (IPromotion promotion = _b.Service.Prepare())
+        using (ICoupling coupling = _a.Service.Couple())
         {
+            _a.Ask("insert into t values (1)");
+            promotion.CatchUp(coupling.Hold());
+            _b.Ask("select count(*) from t").ShouldBe(1L);
             promotion.Ask(mayHold: true);
             promotion.Confirm();
             writing = _b.AskAsync("insert into t values (2)");
@@ -70,6 +67,8 @@ public sealed class PostgresServiceTests : IDisposable
         CopyWatch watch = new(NullLogger<CopyWatch>.Instance);
         watch.Begin([(_a.Service, _a.Service.Couple())]);
         _a.Ask("insert into t values (1)");
+        _b.Service.CatchUp(watch.Hold(_a.Service));
+        watch.Begin([(_a.Service, _a.Service.Couple())]);
         _b.Kill();
         Task writing = _a.AskAsync("insert into t values (2)");
         Should.Throw<TimeoutException>(async () => await writing.WaitAsync(AWhile));
