@@ -34,14 +34,19 @@ public sealed partial class CopyWatch(ILogger<CopyWatch> logger)
     internal long Hold(IReplicatedService service)
     {
         Pause();
-        try
+        if (_coupled.FirstOrDefault(each => each.Service.Name == service.Name).Coupling is { } coupling)
         {
-            return _coupled.FirstOrDefault(each => each.Service.Name == service.Name).Coupling?.Hold() ?? service.Hold();
+            try
+            {
+                return coupling.Hold();
+            }
+            catch (IOException)
+            {
+                // As when it was never coupled.
+            }
         }
-        catch (IOException)
-        {
-            return service.Hold();
-        }
+
+        return service.Hold();
     }
 
     /// <summary>Lets writes go, again and again until each service has taken it in, or until <see cref="End"/>.</summary>
