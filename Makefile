@@ -1,6 +1,6 @@
 # TwinKernel.Fleet: each target is a script under eng/ or images/ that can be called by itself (--help).
 .DEFAULT_GOAL := help
-.PHONY: help demo stop test test-kernel test-kernel-matrix test-faults soak bench-handover bench-link bench-fleet images build deps format lint clean
+.PHONY: help demo stop test test-kernel test-kernel-matrix test-faults test-services soak bench-handover bench-link bench-fleet images build deps format lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test-kernel-matrix: ## an upgrade for every pair of Debian's kernels from 5.10 t
 
 test-faults: ## at every step of an upgrade, kill and cut everything that a rollout needs
 	@eng/test-faults
+
+test-services: ## PostgreSQL on a guest: twice over in a row, and back from each way in which the new kernel can go
+	@eng/test-services
 
 soak: ## N upgrades, each of a fresh guest (N=20)
 	@eng/soak $(or $(N),20)

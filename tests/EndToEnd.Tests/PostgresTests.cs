@@ -2,14 +2,11 @@ using TwinKernel.Fleet.Contracts.Fleet;
 
 namespace TwinKernel.Fleet.EndToEnd.Tests;
 
-/// <summary>A guest with a PostgreSQL, under a client that writes all the time: no write that was acknowledged is lost, whatever happens.</summary>
+/// <summary>A guest with a PostgreSQL, by eng/test-services, under a client that writes all the time: no write that was acknowledged is lost, whatever happens.</summary>
 public sealed class PostgresTests(FleetFixture fleet)
 {
-    /// <summary>An emulated machine takes a minute for initdb when it is busy.</summary>
-    private const int BootMinutes = 3;
-
     /// <summary>And the kernel that has taken over hands over in its turn.</summary>
-    [Fact]
+    [Fact(Explicit = true)]
     public async Task PostgreSQL_goes_over_without_losing_a_write_twice_in_a_row()
     {
         int port = FleetFixture.FreePort();
@@ -17,7 +14,7 @@ public sealed class PostgresTests(FleetFixture fleet)
         await using PostgresWriter writer = new(port);
         await using PostgresWriter reader = new(port, reads: true);
 
-        await writer.AcknowledgesAsync(BootMinutes);
+        await writer.AcknowledgesAsync(ServiceWriter.BootMinutes);
         foreach (string image in (string[])[HostUnderTest.ImageB, HostUnderTest.ImageA])
         {
             await writer.AcknowledgesAsync();
@@ -38,27 +35,16 @@ public sealed class PostgresTests(FleetFixture fleet)
         reader.Refused.ShouldBeEmpty();
     }
 
-    /// <summary>By its own will, or by dying: it has acknowledged nothing that kernel A does not have.</summary>
-    [Theory]
-    [InlineData("refusing-postgresql", "HookFailed")]
-    [InlineData("panic-serving-postgresql", "")]
-    public async Task Kernel_B_that_goes_in_its_probation_takes_no_write_with_it(string variant, string failure)
+    /// <summary>It dies while kernel A asks for its last sync, inside the gap, in its probation, and is refused there by a hook. It answers no commit before its own.</summary>
+    [Fact(Explicit = true)]
+    public async Task Kernel_B_that_goes_takes_no_write_with_it()
     {
         int port = FleetFixture.FreePort();
-        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, $"pg-{variant[..8]}", firstImage: HostUnderTest.ImageA + "-postgresql", forward: $"{port}:5432");
+        await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "pg-goes", firstImage: HostUnderTest.ImageA + "-postgresql", forward: $"{port}:5432");
         await using PostgresWriter writer = new(port);
-        await writer.AcknowledgesAsync(BootMinutes);
-        Guest before = await host.GuestAsync();
 
-        Upgrade upgrade = await host.UpgradeAsync($"{HostUnderTest.ImageB}-{variant}");
+        await KernelBThatGoes.PlayAsync(host, writer, "dies-agreed-postgresql", "dies-adopting-postgresql", "panic-serving-postgresql", "refusing-postgresql");
 
-        upgrade.State.ShouldBe("RolledBack", upgrade.Reason);
-        upgrade.Failure.ShouldBe(failure.Length > 0 ? failure : upgrade.Failure, upgrade.Reason);
-        await Eventually.TrueAsync(TimeSpan.FromMinutes(1), "kernel A serves", async () => await host.GuestAsync() is { State: "running" } guest && guest.BootId == before.BootId);
-        await writer.AcknowledgesAsync();
-        (await writer.MissingAsync()).ShouldBeEmpty();
-        writer.Refused.ShouldBeEmpty();
-        TestContext.Current.TestOutputHelper!.WriteLine($"{string.Join(", ", writer.Servers)}; longest gap {writer.LongestGap.TotalMilliseconds:0} ms");
         writer.Servers.Count.ShouldBe(1, "kernel B acknowledged a write");
     }
 }

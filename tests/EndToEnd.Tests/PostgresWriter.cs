@@ -9,8 +9,17 @@ internal sealed class PostgresWriter(int port, bool reads = false) : ServiceWrit
     /// <summary>The server ends connections: it, or the kernel that it is in, goes.</summary>
     private const string OperatorIntervention = "57";
 
-    private sealed class Connection(NpgsqlConnection connection) : IWriterConnection
+    private sealed class Connection : IWriterConnection
     {
+        private readonly NpgsqlConnection _connection;
+        private string? _warning;
+
+        private Connection(NpgsqlConnection connection)
+        {
+            _connection = connection;
+            connection.Notice += (_, notice) => _warning = notice.Notice.MessageText;
+        }
+
         public static async Task<IWriterConnection> OpenAsync(int port, CancellationToken late)
         {
             NpgsqlConnectionStringBuilder settings = new()
@@ -22,7 +31,7 @@ internal sealed class PostgresWriter(int port, bool reads = false) : ServiceWrit
                 Pooling = false,
                 SslMode = SslMode.Disable,
                 GssEncryptionMode = GssEncryptionMode.Disable,
-                CancellationTimeout = -1,
+                CancellationTimeout = -1, // Its answer is not waited for.
             };
             NpgsqlConnection connection = new(settings.ConnectionString);
             try
@@ -52,7 +61,8 @@ internal sealed class PostgresWriter(int port, bool reads = false) : ServiceWrit
             try
             {
                 await AskAsync($"insert into writes values ({key})", late);
-                return null;
+                // Npgsql cancels what it gives up, and a commit that waits answers a cancellation as if it were done, with a warning: nothing is claimed of it.
+                return _warning is null ? null : throw new IOException(_warning);
             }
             catch (PostgresException error) when (!error.SqlState.StartsWith(OperatorIntervention, StringComparison.Ordinal))
             {
@@ -64,18 +74,18 @@ internal sealed class PostgresWriter(int port, bool reads = false) : ServiceWrit
 
         public async Task<IReadOnlyList<long>> MissingAsync(long[] keys)
         {
-            await using NpgsqlCommand command = new("select coalesce(array_agg(key), '{}') from unnest(@keys) key where not exists (select from writes where writes.key = key.key)", connection)
+            await using NpgsqlCommand command = new("select coalesce(array_agg(key), '{}') from unnest(@keys) key where not exists (select from writes where writes.key = key.key)", _connection)
             {
                 Parameters = { new("keys", keys) },
             };
             return (long[])(await command.ExecuteScalarAsync())!;
         }
 
-        public void Dispose() => connection.Dispose();
+        public void Dispose() => _connection.Dispose();
 
         private async Task<object?> AskAsync(string statement, CancellationToken late)
         {
-            await using NpgsqlCommand command = new(statement, connection);
+            await using NpgsqlCommand command = new(statement, _connection);
             return await command.ExecuteScalarAsync(late);
         }
     }

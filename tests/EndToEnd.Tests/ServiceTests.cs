@@ -37,31 +37,10 @@ public sealed class ServiceTests(FleetFixture fleet)
         int port = FleetFixture.FreePort();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "goes", firstImage: HostUnderTest.ImageA + "-redis", forward: $"{port}:6379");
         await using RedisWriter writer = new(port);
-        await writer.AcknowledgesAsync();
-        Guest before = await host.GuestAsync();
-        string kernelA = writer.Servers.Single().Server;
 
-        foreach ((string variant, string reason) in new[]
-        {
-            ("dies-agreed", "did not answer"),
-            ("dies-adopting", ""), // Who has noticed first says why: kernel A, or the host's agent whom kernel A answers again.
-            ("panic-serving-redis", ""),
-            ("refusing", $"Hook 10-refuses (post cutover) ended with 7: \"the new kernel does not suit {before.KernelRelease}\""),
-        })
-        {
-            Upgrade upgrade = await host.UpgradeAsync($"{HostUnderTest.ImageB}-{variant}");
-
-            upgrade.State.ShouldBe("RolledBack", $"{variant}: {upgrade.Reason}");
-            upgrade.Reason.ShouldContain(reason, Case.Sensitive, variant);
-            await Eventually.TrueAsync(TimeSpan.FromMinutes(1), $"kernel A serves after {variant}", async () => await host.GuestAsync() is { State: "running" } guest && guest.BootId == before.BootId);
-            await writer.AcknowledgesAsync();
-            writer.Servers[^1].Server.ShouldBe(kernelA, variant);
-            TestContext.Current.TestOutputHelper!.WriteLine($"{variant}: {upgrade.Reason} ({string.Join(", ", writer.Servers.Select(server => server.Answers))} answers, longest gap {writer.LongestGap.TotalMilliseconds:0} ms)");
-        }
+        await KernelBThatGoes.PlayAsync(host, writer, "dies-agreed", "dies-adopting", "panic-serving-redis", "refusing");
 
         // The first two answer nobody, the third a few on a machine that is not busy, the last for seconds.
         writer.Servers.Count.ShouldBeGreaterThanOrEqualTo(3);
-        (await writer.MissingAsync()).ShouldBeEmpty();
-        writer.Refused.ShouldBeEmpty();
     }
 }

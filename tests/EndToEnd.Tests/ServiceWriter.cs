@@ -27,6 +27,9 @@ internal interface IWriterConnection : IDisposable
 /// </summary>
 internal abstract class ServiceWriter : IAsyncDisposable
 {
+    /// <summary>For a service that is made anew in each boot: an emulated machine takes a minute for initdb when it is busy.</summary>
+    public const int BootMinutes = 3;
+
     private readonly Func<CancellationToken, Task<IWriterConnection>> _connect;
     private readonly TimeSpan _patience;
     private readonly TimeSpan _pause;
