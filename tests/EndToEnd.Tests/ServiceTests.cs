@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using TwinKernel.Fleet.Contracts.Fleet;
 
 namespace TwinKernel.Fleet.EndToEnd.Tests;
@@ -13,10 +14,16 @@ public sealed class ServiceTests(FleetFixture fleet)
         await using RedisWriter writer = new(port);
         await using RedisWriter reader = new(port, reads: true);
         await writer.AcknowledgesAsync();
+        using TcpClient idle = new();
+        await idle.ConnectAsync("127.0.0.1", port);
+        await idle.GetStream().WriteAsync("PING\r\n"u8.ToArray());
+        (await idle.GetStream().ReadAsync(new byte[64])).ShouldBe("+PONG\r\n".Length);
+        Task<int> end = idle.GetStream().ReadAsync(new byte[64]).AsTask();
 
         Upgrade upgrade = await host.UpgradeAsync(HostUnderTest.ImageB + "-redis");
 
         upgrade.State.ShouldBe("Completed", upgrade.Reason);
+        await Eventually.TrueAsync(TimeSpan.FromSeconds(10), "a client that only waits is told that its server has gone", () => Task.FromResult(end.IsCompleted));
         await writer.AcknowledgesAsync();
         (await writer.MissingAsync()).ShouldBeEmpty();
         writer.Refused.ShouldBeEmpty();

@@ -35,6 +35,7 @@ public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network
             Functions = functions,
             SlotBytes = device.Slots().Where(slot => slot.Id == instance.Slot).Select(slot => slot.Bytes).FirstOrDefault(),
             Failover = failover,
+            Connections = failover ? null : TcpConnection.Write(network.Connections()),
         };
         context.Measure("agree", () =>
             link.Ask(instance.Id, new LinkMessage { Sequence = 0, Kind = LinkMessage.Handover, Order = order }, AnswerPatience, context.Cancellation));

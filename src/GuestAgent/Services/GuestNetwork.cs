@@ -17,6 +17,9 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
     private const string Interfaces = "/sys/class/net";
     private const string LinkToParent = "twin0";
     private const string Functions = "/sys/bus/pci/devices";
+
+    /// <summary>More do not fit into one message to kernel B beside all else.</summary>
+    private const int MostConnections = 1000;
     private volatile GuestInterface? _interface;
     private volatile NetworkConfiguration? _configuration;
 
@@ -138,6 +141,15 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
             stack.TakeDown(LinkToParent);
         }
     }
+
+    /// <summary>Established connections with others over the card; at most 1,000.</summary>
+    public IReadOnlyList<TcpConnection> Connections() => Configuration is { } own
+        ? [.. new[] { "/proc/net/tcp", "/proc/net/tcp6" }.SelectMany(table => TcpConnection.Parse(files.TryRead(table) ?? "", own.Address)).Take(MostConnections)]
+        : [];
+
+    /// <summary>The other ends of connections that ended with the kernel before are told so.</summary>
+    /// <returns>How many were.</returns>
+    public int Tickle(IReadOnlyList<TcpConnection> connections) => Configuration is { } own && connections.Count > 0 ? stack.Tickle(own.Address, connections) : 0;
 
     private void Configure(GuestInterface target, NetworkConfiguration configuration)
     {

@@ -25,6 +25,14 @@ public interface INetworkStack
     /// <returns>How many were answered before <paramref name="patience"/> was over; 0 when none can be sent.</returns>
     int Ping(IPAddress host, int count, TimeSpan patience);
 
+    /// <summary>
+    /// Has the other ends of connections that are none of this kernel's ask about them: each answers a segment that does not fit with one of its own (RFC 9293, 3.10.7.4), which this kernel
+    /// answers with a reset (3.10.7.1), since it knows no such connection. So a peer is told that does nothing but wait.
+    /// </summary>
+    /// <param name="own">The address of this end.</param>
+    /// <returns>How many were asked; fewer when one could not be.</returns>
+    int Tickle(IPAddress own, IReadOnlyList<TcpConnection> connections);
+
     /// <summary>Brings the loopback interface up.</summary>
     void BringUpLoopback();
 }

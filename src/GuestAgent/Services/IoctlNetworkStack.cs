@@ -86,6 +86,26 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
         return answered;
     }
 
+    public int Tickle(IPAddress own, IReadOnlyList<TcpConnection> connections)
+    {
+        int asked = 0;
+        try
+        {
+            using Socket socket = new(AddressFamily.InterNetwork, SocketType.Raw, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(own, 0));
+            for (; asked < connections.Count; asked++)
+            {
+                socket.SendTo(connections[asked].Tickle(own), new IPEndPoint(connections[asked].RemoteAddress, 0));
+            }
+        }
+        catch (SocketException)
+        {
+            // Those that are left will notice when they send something.
+        }
+
+        return asked;
+    }
+
     public void BringUpLoopback()
     {
         using Handle socket = new();

@@ -86,6 +86,9 @@ public sealed record HandoverOrder
     /// host commits.
     /// </summary>
     public bool Failover { get; init; }
+
+    /// <summary>That end with kernel A, as <see cref="Services.TcpConnection.Write"/> has them. Those made after the agreement are not among them. Null: not known.</summary>
+    public byte[]? Connections { get; init; }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

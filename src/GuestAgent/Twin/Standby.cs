@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using TwinKernel.Fleet.GuestAgent.Handover;
@@ -116,6 +117,8 @@ public sealed partial class Standby(
             }
 
             services.EndPromotion(context);
+            // Behind the promotion: they come anew at once.
+            context.Measure("tickle", () => context.Facts["connections"] = string.Create(CultureInfo.InvariantCulture, $"{network.Tickle(TcpConnection.Read(order.Connections))}"));
             console.End();
             network.LeaveParent();
             services.Taken();

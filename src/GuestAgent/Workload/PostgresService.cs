@@ -132,7 +132,13 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     {
         using (PostgresSession session = Connect(SlowAnswer))
         {
-            session.Row("select bool_and(pg_terminate_backend(pid)) from pg_stat_activity where backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid()");
+            // Gone before writes go on: one that is only told to end may still take its commit for done.
+            long started = Stopwatch.GetTimestamp();
+            string ended = session.Row("select string_agg(case when pg_terminate_backend(pid) then pid end::text, ',') from pg_stat_activity where backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid()") is [string pids] ? pids : "0";
+            while (session.Row($"select exists (select from pg_stat_activity where pid in ({ended}))") is [true])
+            {
+                Wait(started, SlowAnswer, () => $"{Name}: clients' connections did not end");
+            }
         }
 
         LetGo();

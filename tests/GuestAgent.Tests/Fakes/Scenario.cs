@@ -192,5 +192,11 @@ internal sealed class RecordingStack : INetworkStack
         return count;
     }
 
+    public int Tickle(System.Net.IPAddress own, IReadOnlyList<TcpConnection> connections)
+    {
+        Configured.Add($"{own} tickles {string.Join(' ', connections.Select(connection => $"{connection.RemoteAddress}:{connection.RemotePort} of {connection.LocalPort}"))}");
+        return connections.Count;
+    }
+
     public void BringUpLoopback() => Configured.Add("lo");
 }

@@ -1,4 +1,5 @@
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Tests.Fakes;
 using TwinKernel.Fleet.GuestAgent.Twin;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
@@ -75,12 +76,12 @@ public sealed class StandbyTests
         using Scenario scenario = KernelB();
         scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order });
         scenario.Stack.Configured.Clear();
-        scenario.Standby.TakeOver(Order, TimeSpan.FromMilliseconds(2));
+        scenario.Standby.TakeOver(Order with { Connections = TcpConnection.Write([new TcpConnection(6379, 0x0a000202, 51000)]) }, TimeSpan.FromMilliseconds(2));
         scenario.Device.Calls.ShouldContain("ADOPT_FUNCTION 0000:00:02.0");
-        scenario.Stack.Configured.ShouldBe(["eth0 10.0.2.15/24,10.0.2.2"]);
+        scenario.Stack.Configured.ShouldBe(["eth0 10.0.2.15/24,10.0.2.2", "10.0.2.15 tickles 10.0.2.2:51000 of 6379"]);
         Wire.StepRecord record = scenario.Status.Read().Steps.Single();
         (record.Step, record.State).ShouldBe((Wire.Step.CutOver, Wire.StepState.Succeeded));
-        record.Timings.Select(timing => timing.Name).ShouldBe(["cutover", "cutover.notice", "cutover.adopt", "cutover.network"]);
+        record.Timings.Select(timing => timing.Name).ShouldBe(["cutover", "cutover.notice", "cutover.adopt", "cutover.network", "cutover.tickle"]);
     }
 
     [Fact]
@@ -201,7 +202,7 @@ public sealed class StandbyTests
     [Fact]
     public void A_message_fits_into_the_mailbox_and_garbage_is_no_message()
     {
-        TwinLink.Write(new LinkMessage { Sequence = ulong.MaxValue, Kind = LinkMessage.Handover, Order = Order with { Token = new string('x', 4096) } }).Length.ShouldBeLessThan(Abi.MessageMax);
+        TwinLink.Write(new LinkMessage { Sequence = ulong.MaxValue, Kind = LinkMessage.Handover, Order = Order with { Token = new string('x', 4096), Connections = new byte[8 * 1000] } }).Length.ShouldBeLessThan(Abi.MessageMax);
         TwinLink.Read([]).ShouldBeNull();
         TwinLink.Read("{\"sequence\":1}"u8).ShouldBeNull();
         TwinLink.Read([0xff, 0x00, 0x7b]).ShouldBeNull();
