@@ -3,7 +3,7 @@ def ms: if . == null then "-" elif . < 100 then . * 10 | round / 10 else round e
 def mib: if . == null then "-" else . / 1048576 | round | tostring end;
 def cards: if . == 1 then "1 card" else "\(.) cards" end;
 
-"\(.machine); \([.services[].strategies[].rounds] | max) rounds each.", "",
+"\(.machine); \([.services[].strategies[].rounds] | max) rounds each. A hypervisor above gave \(.stolenPercent.median | ms) % of the machine's processor time to others (median of the rounds; at most \(.stolenPercent.most | ms) %).", "",
 "| service | strategy | outage, median (quartiles), ms | kexec's is so many times longer | reboot's | whole upgrade, median, s | failed |", "|---|---|---|---|---|---|---|",
 (.services[] | .service as $name | .strategies[] | "| \($name) | \(.strategy)\(if .strategy == "twin" then ", \(.cards | cards)" else "" end) | \(
 	.outageMs.median | ms) (\(.outageMs.q1 | ms) to \(.outageMs.q3 | ms)) | \(.kexec | ms) | \(.reboot | ms) | \(.totalMs.median | if . == null then null else . / 1000 end | ms) | \(.failed) of \(.rounds) |"),

@@ -17,6 +17,7 @@ def callers($probe): . as $rounds | [phases as $phase | [$rounds[] | .[$probe].p
 
 . as $all | ($all | map(select(.strategy == "twin" and .outcome == ""))) as $twins | {
 	machine: $all[0].machine,
+	stolenPercent: { median: ($all | map(.stolenPercent) | median), most: ($all | map(.stolenPercent) | max) },
 	services: [$all | group_by(.service)[] | . as $rounds | {
 		service: .[0].service,
 		strategies: [group_by([.strategy != "twin", .strategy, .cards])[] | well as $good | {
