@@ -14,7 +14,7 @@
 #include "parent.h"
 
 #define TIMEOUT_MAX_MS	60000
-#define LOST_NS		(10 * NSEC_PER_MSEC)	/* the peer rings; should a ring be lost */
+#define LOST_NS		(50 * NSEC_PER_MSEC)	/* the peer rings; should a ring be lost */
 #define POLL_NS		(NSEC_PER_MSEC / 2)	/* nobody rings */
 
 /* The mailbox to (or from) an instance, or the parent for 0; NULL: no such peer. */

@@ -27,7 +27,7 @@ def callers($probe): . as $rounds | [phases as $phase | [$rounds[] | .[$probe].p
 			reboot: ratio($rounds | map(select(.strategy == "reboot")) | well | map(.outageMs) | median; $good | map(.outageMs) | median) }] }],
 	twins: [$twins | group_by([.service, .cards])[] | {
 		service: .[0].service, cards: .[0].cards,
-		cutOver: [[.[] | .upgrade.steps[] | select(.step == "CutOver") | .timings[]?] | group_by([.name, (.clock | startswith("guest:"))])[] |
+		cutOver: [[.[] | .upgrade.steps[] | select(.step == "CutOver" or .step == "Probation") | .timings[]? | select(.name | test("^(cutover|lead)"))] | group_by([.name, (.clock | startswith("guest:"))])[] |
 			{ name: .[0].name, clock: (.[0].clock | sub(":.*"; "")), medianMs: (map(.nanoseconds | tonumber / 1e6) | median) }],
 		boot: { p99Ratio: (map(ratio(first(.reads.phases[]? | select(.name == "Standby") | .latencyMs.p99); first(.reads.phases[]? | select(.name == "before") | .latencyMs.p99))) | median) },
 		memory: { slotBytes: (map(.slotBytes) | median), before: (map(.memoryBefore) | median), after: (map(.memoryAfter) | median) },

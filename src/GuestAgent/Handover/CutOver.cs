@@ -49,10 +49,11 @@ public sealed partial class CutOver(
             RunningInstance instance = instances.OfUpgrade();
             GuestInterface own = network.Interface!;
             NetworkConfiguration configuration = network.Configuration!;
+            IReadOnlyList<Neighbour> neighbours = network.Neighbours();
             services.Hold(context, instance.Id);
             ParkResult result = device.Park(instance.Id, TimeSpan.FromMilliseconds(patienceMs), [own.Function]);
             context.Add("parked", result.Parked);
-            ComeBack(context, own, configuration, result);
+            ComeBack(context, own, configuration, neighbours, result);
         }
         catch (Exception error)
         {
@@ -64,7 +65,7 @@ public sealed partial class CutOver(
         }
     }
 
-    private void ComeBack(StepContext context, GuestInterface own, NetworkConfiguration configuration, ParkResult result)
+    private void ComeBack(StepContext context, GuestInterface own, NetworkConfiguration configuration, IReadOnlyList<Neighbour> neighbours, ParkResult result)
     {
         StepFailure returned = new(StatusCode.FailedPrecondition, Reasons.CutOverReturned, result.End switch
         {
@@ -76,7 +77,7 @@ public sealed partial class CutOver(
         Try(() => services.ComeBack(context));
         try
         {
-            context.Measure("return.network", () => network.Rebind(own, configuration, InterfacePatience));
+            context.Measure("return.network", () => network.Rebind(own, configuration, InterfacePatience, neighbours));
         }
         catch (Exception error) when (error is IOException or TimeoutException)
         {

@@ -35,6 +35,7 @@ public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network
             Functions = functions,
             SlotBytes = device.Slots().Where(slot => slot.Id == instance.Slot).Select(slot => slot.Bytes).FirstOrDefault(),
             Failover = failover,
+            Neighbours = Neighbour.Write(network.Neighbours()),
             Connections = failover ? null : TcpConnection.Write(network.Connections()),
         };
         context.Measure("agree", () =>

@@ -15,6 +15,8 @@ internal static partial class Libc
     public const int SeekEnd = 2;
     public const int FinitModule = 313;
     public const int KexecFileLoad = 320;
+    public const int PidfdOpen = 434;
+    public const short PollIn = 1;
     public const int RebootKexec = 0x45584543;
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -75,6 +77,13 @@ internal static partial class Libc
 
     [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
     public static unsafe partial int WaitPid(int pid, int* status, int options);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    public static partial int OpenProcess(nint number, int pid, uint flags);
+
+    /// <param name="polled"><c>struct pollfd</c>: the descriptor, and what for.</param>
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    public static unsafe partial int Poll((int Descriptor, short Events, short Seen)* polled, nuint count, int milliseconds);
 
     // posix_spawn and what belongs to it return an errno.
     [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]

@@ -22,6 +22,23 @@ internal sealed unsafe record ProcessHandle(int Pid, string Started)
     public int? WaitForExit(TimeSpan deadline)
     {
         long started = Stopwatch.GetTimestamp();
+        int descriptor = Libc.OpenProcess(Libc.PidfdOpen, Pid, 0);
+        try
+        {
+            return WaitForExit(descriptor, started, deadline);
+        }
+        finally
+        {
+            if (descriptor >= 0)
+            {
+                Libc.Close(descriptor);
+            }
+        }
+    }
+
+    /// <param name="descriptor">Of the process; negative: it has ended.</param>
+    private int? WaitForExit(int descriptor, long started, TimeSpan deadline)
+    {
         while (true)
         {
             int status;
@@ -36,12 +53,14 @@ internal sealed unsafe record ProcessHandle(int Pid, string Started)
                 return Unknown;
             }
 
-            if (Stopwatch.GetElapsedTime(started) >= deadline)
+            TimeSpan left = deadline - Stopwatch.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero)
             {
                 return null;
             }
 
-            Thread.Sleep(Look);
+            (int, short, short) polled = (descriptor, Libc.PollIn, 0);
+            Libc.Poll(&polled, descriptor >= 0 ? 1u : 0u, (int)Math.Ceiling((descriptor >= 0 ? left : Look).TotalMilliseconds));
         }
     }
 

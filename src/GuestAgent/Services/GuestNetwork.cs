@@ -20,6 +20,8 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
 
     /// <summary>More do not fit into one message to kernel B beside all else.</summary>
     private const int MostConnections = 1000;
+    private const int MostNeighbours = 200;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(1);
     private volatile GuestInterface? _interface;
     private volatile NetworkConfiguration? _configuration;
 
@@ -60,18 +62,19 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
             return false;
         }
 
-        Configure(first, configuration);
+        Configure(first, configuration, []);
         return true;
     }
 
-    /// <summary>Waits for the interface with this address, then configures it. Inside the gap: it looks at once and yields instead of sleeping.</summary>
+    /// <summary>Waits for the interface with this address, then configures it. Inside the gap: it looks at once.</summary>
+    /// <param name="neighbours">Of it, that are known.</param>
     /// <param name="before">What is to be done with it, by its name, before it comes up.</param>
     /// <exception cref="TimeoutException">No such interface within <paramref name="patience"/>.</exception>
-    public void ConfigureByMac(string mac, NetworkConfiguration configuration, TimeSpan patience, Action<string>? before = null)
+    public void ConfigureByMac(string mac, NetworkConfiguration configuration, TimeSpan patience, IReadOnlyList<Neighbour>? neighbours = null, Action<string>? before = null)
     {
         GuestInterface found = WaitByMac(mac, patience);
         before?.Invoke(found.Name);
-        Configure(found, configuration);
+        Configure(found, configuration, neighbours ?? []);
     }
 
     /// <summary>Waits for the interface with this address, as above.</summary>
@@ -95,12 +98,13 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
                 throw new TimeoutException($"No network interface with address {mac} appeared within {patience.TotalMilliseconds:0} ms.");
             }
 
-            Thread.Yield();
+            Thread.Sleep(LookEvery);
         }
     }
 
     /// <summary>Binds the driver of the function anew, as after a kernel beside this one has driven it, and configures the interface.</summary>
-    public void Rebind(GuestInterface lost, NetworkConfiguration configuration, TimeSpan patience)
+    /// <param name="neighbours">Of it, that are known.</param>
+    public void Rebind(GuestInterface lost, NetworkConfiguration configuration, TimeSpan patience, IReadOnlyList<Neighbour> neighbours)
     {
         string driver = $"/sys/bus/pci/drivers/{lost.Driver}";
         if (files.Exists($"{Functions}/{lost.Function}/driver"))
@@ -109,7 +113,7 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
         }
 
         files.Write($"{driver}/bind", lost.Function.ToString());
-        ConfigureByMac(lost.Mac, configuration, patience);
+        ConfigureByMac(lost.Mac, configuration, patience, neighbours);
     }
 
     /// <summary>IFF_UP. What cannot be read counts as up.</summary>
@@ -147,13 +151,18 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
         ? [.. new[] { "/proc/net/tcp", "/proc/net/tcp6" }.SelectMany(table => TcpConnection.Parse(files.TryRead(table) ?? "", own.Address)).Take(MostConnections)]
         : [];
 
+    /// <summary>Whom this kernel has resolved over the card, the gateway first; at most 200.</summary>
+    public IReadOnlyList<Neighbour> Neighbours() => Interface is { } card
+        ? [.. Neighbour.Parse(files.TryRead("/proc/net/arp") ?? "", card.Name).OrderByDescending(neighbour => neighbour.Host.Equals(Configuration?.Gateway)).Take(MostNeighbours)]
+        : [];
+
     /// <summary>The other ends of connections that ended with the kernel before are told so.</summary>
     /// <returns>How many were.</returns>
     public int Tickle(IReadOnlyList<TcpConnection> connections) => Configuration is { } own && connections.Count > 0 ? stack.Tickle(own.Address, connections) : 0;
 
-    private void Configure(GuestInterface target, NetworkConfiguration configuration)
+    private void Configure(GuestInterface target, NetworkConfiguration configuration, IReadOnlyList<Neighbour> neighbours)
     {
-        stack.Configure(target.Name, configuration);
+        stack.Configure(target.Name, configuration, neighbours);
         _configuration = configuration;
         _interface = target;
     }

@@ -5,9 +5,13 @@ namespace TwinKernel.Fleet.GuestAgent.Services;
 /// <summary>The kernel's IPv4 stack. A boundary: tests must not reconfigure the machine that they run on.</summary>
 public interface INetworkStack
 {
-    /// <summary>Gives an interface its address and brings it up with its default route. Idempotent.</summary>
+    /// <summary>
+    /// Brings an interface up and gives it its address and its default route. Idempotent. The address comes when the link is there, or is not within a second: what arrived before
+    /// would be answered into a link that drops all, the first question for a neighbour with it, and the next follows a second later.
+    /// </summary>
+    /// <param name="neighbours">That are known already, to be verified as they are used.</param>
     /// <exception cref="IOException">The kernel refuses; the message names the request.</exception>
-    void Configure(string networkInterface, NetworkConfiguration configuration);
+    void Configure(string networkInterface, NetworkConfiguration configuration, params IReadOnlyList<Neighbour> neighbours);
 
     /// <summary>Brings an interface up, without an address, and leads what is for one host over it. Idempotent.</summary>
     /// <exception cref="IOException">As above.</exception>

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -7,11 +8,12 @@ using TwinKernel.Fleet.GuestAgent.KernelDevice;
 
 namespace TwinKernel.Fleet.GuestAgent.Services;
 
-/// <summary>IPv4 configuration with the classic socket ioctls: five system calls and no other program inside the gap (netdevice(7), route's rtentry).</summary>
+/// <summary>IPv4 configuration with the classic socket ioctls: a few system calls and no other program inside the gap (netdevice(7), arp(7), route's rtentry).</summary>
 internal sealed unsafe class IoctlNetworkStack : INetworkStack
 {
     private const int RequestBytes = 40; // struct ifreq
     private const int RouteBytes = 120; // struct rtentry
+    private const int NeighbourBytes = 68; // struct arpreq
     private const int NameBytes = 16;
     private const uint AddRoute = 0x890b;
     private const uint GetFlags = 0x8913;
@@ -19,22 +21,36 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
     private const uint SetAddress = 0x8916;
     private const uint SetMask = 0x891c;
     private const uint SetName = 0x8923;
+    private const uint SetNeighbour = 0x8955;
     private const short Up = 1;
+
+    /// <summary>IFF_RUNNING: its link is there, and its queues have been told so.</summary>
+    private const short Running = 0x40;
+    private const int Complete = 2; // ATF_COM
+    private const ushort Ethernet = 1; // ARPHRD_ETHER
     private const ushort RouteUp = 1;
     private const ushort RouteGateway = 2;
     private const ushort RouteToHost = 4;
     private const int Internet = 2;
     private const int Datagram = 2;
+    private static readonly TimeSpan LinkPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(1);
 
-    public void Configure(string networkInterface, NetworkConfiguration configuration)
+    public void Configure(string networkInterface, NetworkConfiguration configuration, params IReadOnlyList<Neighbour> neighbours)
     {
         using Handle socket = new();
+        SetUp(socket, networkInterface, up: true);
+        AwaitLink(socket, networkInterface);
         Span<byte> request = stackalloc byte[RequestBytes];
         SetSocketAddress(Named(request, networkInterface)[NameBytes..], configuration.Address);
         socket.Ask(SetAddress, request, "SIOCSIFADDR", networkInterface);
         SetSocketAddress(Named(request, networkInterface)[NameBytes..], configuration.Mask);
         socket.Ask(SetMask, request, "SIOCSIFNETMASK", networkInterface);
-        SetUp(socket, networkInterface, up: true);
+        foreach (Neighbour neighbour in neighbours)
+        {
+            Know(socket, networkInterface, neighbour);
+        }
+
         if (configuration.Gateway is { } gateway)
         {
             AddRouteTo(socket, networkInterface, IPAddress.Any, IPAddress.Any, gateway, RouteUp | RouteGateway);
@@ -115,12 +131,40 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
     private static void SetUp(Handle socket, string networkInterface, bool up)
     {
         Span<byte> request = stackalloc byte[RequestBytes];
+        short before = Flags(socket, networkInterface, request);
+        BinaryPrimitives.WriteInt16LittleEndian(request[NameBytes..], (short)(up ? before | Up : before & ~Up));
+        socket.Ask(SetFlags, request, "SIOCSIFFLAGS", networkInterface);
+    }
+
+    private static short Flags(Handle socket, string networkInterface, Span<byte> request)
+    {
         Named(request, networkInterface);
         socket.Ask(GetFlags, request, "SIOCGIFFLAGS", networkInterface);
-        Span<byte> flags = request[NameBytes..];
-        short before = BinaryPrimitives.ReadInt16LittleEndian(flags);
-        BinaryPrimitives.WriteInt16LittleEndian(flags, (short)(up ? before | Up : before & ~Up));
-        socket.Ask(SetFlags, request, "SIOCSIFFLAGS", networkInterface);
+        return BinaryPrimitives.ReadInt16LittleEndian(request[NameBytes..]);
+    }
+
+    /// <summary>A driver notices its link in a worker of the kernel, which an urgent thread must let run: it sleeps, and does not yield.</summary>
+    private static void AwaitLink(Handle socket, string networkInterface)
+    {
+        Span<byte> request = stackalloc byte[RequestBytes];
+        long started = Stopwatch.GetTimestamp();
+        while ((Flags(socket, networkInterface, request) & Running) == 0 && Stopwatch.GetElapsedTime(started) < LinkPatience)
+        {
+            Thread.Sleep(Look);
+        }
+    }
+
+    /// <summary>One that the kernel does not take is asked for when it is needed.</summary>
+    private static void Know(Handle socket, string networkInterface, Neighbour neighbour)
+    {
+        Span<byte> request = stackalloc byte[NeighbourBytes];
+        request.Clear();
+        SetSocketAddress(request, neighbour.Host);
+        BinaryPrimitives.WriteUInt16LittleEndian(request[16..], Ethernet);
+        neighbour.Hardware.GetAddressBytes().CopyTo(request[18..]);
+        BinaryPrimitives.WriteInt32LittleEndian(request[32..], Complete);
+        Encoding.ASCII.GetBytes(networkInterface, request[52..]);
+        socket.Try(SetNeighbour, request);
     }
 
     private static void AddRouteTo(Handle socket, string networkInterface, IPAddress destination, IPAddress mask, IPAddress gateway, ushort flags)
@@ -174,6 +218,14 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
         }
 
         public void Dispose() => Libc.Close(_descriptor);
+
+        public void Try(uint number, Span<byte> argument)
+        {
+            fixed (byte* pointer = argument)
+            {
+                _ = Libc.Ioctl(_descriptor, number, pointer);
+            }
+        }
 
         public void Ask(uint number, Span<byte> argument, string name, string networkInterface, Errno accepted = Errno.None)
         {

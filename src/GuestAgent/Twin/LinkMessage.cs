@@ -87,6 +87,9 @@ public sealed record HandoverOrder
     /// </summary>
     public bool Failover { get; init; }
 
+    /// <summary>Whom kernel A has resolved, as <see cref="Services.Neighbour.Write"/> has them. Null: not known.</summary>
+    public byte[]? Neighbours { get; init; }
+
     /// <summary>That end with kernel A, as <see cref="Services.TcpConnection.Write"/> has them. Those made after the agreement are not among them. Null: not known.</summary>
     public byte[]? Connections { get; init; }
 }

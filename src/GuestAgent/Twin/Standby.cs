@@ -105,7 +105,7 @@ public sealed partial class Standby(
         context.Facts[StepHooks.Image] = order.Image;
         try
         {
-            services.BeginPromotion(context, parkedAge, mayHold: !order.Failover);
+            context.Measure("services", () => services.BeginPromotion(context, parkedAge, mayHold: !order.Failover));
             using (new Urgency())
             {
                 foreach (PciFunction function in order.Functions)
@@ -113,7 +113,7 @@ public sealed partial class Standby(
                     context.Measure("adopt", () => device.AdoptFunction(function));
                 }
 
-                context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience, journals.Plug));
+                context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience, Neighbour.Read(order.Neighbours), journals.Plug));
             }
 
             services.EndPromotion(context);

@@ -206,7 +206,7 @@ public sealed class ServiceHandover(
             context.Measure($"promote.{promotion.Name}", promotion.Confirm);
         }
 
-        journals.Begin(context);
+        context.Measure("journal", () => journals.Begin(context));
     }
 
     /// <summary>There is no way back any more: writes go on.</summary>

@@ -19,7 +19,7 @@ public sealed partial class ServiceSupervisor(KernelFiles files, ServiceDirector
     private const int Terminate = 15;
     private const int ServeSignal = 10;
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Look = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(10);
     private readonly ConcurrentDictionary<string, ServiceDefinition> _kept = new();
 

@@ -36,8 +36,8 @@ public sealed class AgentOptions
     /// <summary>How long a kernel may take to print its first line under KVM before KVM counts as hanging, 1 s to 2 min; 8 s.</summary>
     public TimeSpan AcceleratorProbeDeadline { get; set; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>Time between two probes of the outage observer, 100 µs to 1 s; 2 ms.</summary>
-    public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromMilliseconds(2);
+    /// <summary>Time between two probes of the outage observer, 100 µs to 1 s; 5 ms.</summary>
+    public TimeSpan ProbeInterval { get; set; } = TimeSpan.FromMilliseconds(5);
 
     /// <summary>How long kernel B must serve before its probation has been stood, 100 ms to 10 min; 2 s.</summary>
     public TimeSpan ProbationSettling { get; set; } = TimeSpan.FromSeconds(2);

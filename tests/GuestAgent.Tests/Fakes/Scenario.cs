@@ -178,7 +178,8 @@ internal sealed class RecordingStack : INetworkStack
 {
     public List<string> Configured { get; } = [];
 
-    public void Configure(string networkInterface, NetworkConfiguration configuration) => Configured.Add($"{networkInterface} {configuration}");
+    public void Configure(string networkInterface, NetworkConfiguration configuration, params IReadOnlyList<Neighbour> neighbours) =>
+        Configured.Add($"{networkInterface} {configuration}{string.Concat(neighbours.Select(neighbour => $" knows {neighbour.Host}"))}");
 
     public void RouteHost(string networkInterface, System.Net.IPAddress host) => Configured.Add($"{networkInterface} to {host}");
 

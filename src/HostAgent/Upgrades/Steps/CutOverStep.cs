@@ -16,6 +16,9 @@ internal static class CutOverStep
     /// <summary>Name of the fact that holds kernel A's boot id, noted before anything happens.</summary>
     public const string BootIdOfA = "bootIdOfA";
 
+    /// <summary>Name of the fact that kernel B's own times of the cut-over were reported.</summary>
+    private const string TimedInB = "timedInB";
+
     /// <summary>The call answers just before the parking. Asking for the status until then would disturb it.</summary>
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
@@ -88,7 +91,7 @@ internal static class CutOverStep
         }
     }
 
-    /// <summary>Both kernels' own times. Kernel B writes its down right after it begins to serve; without them the step is no less done.</summary>
+    /// <summary>Both kernels' own times. Kernel B writes its down when its hooks have ended; what is not there within a second comes with the probation.</summary>
     private static async Task AddTimingsAsync(StepContext context, MachineEndpoint endpoint, Task<StepResult> call, CancellationToken cancellationToken)
     {
         if (call.IsCompletedSuccessfully)
@@ -101,13 +104,23 @@ internal static class CutOverStep
         {
             if (recorded.State != StepState.Running || context.Time.GetElapsedTime(started) > TimingsPatience)
             {
-                context.Timings.Add(recorded.Timings);
+                AddTimingsOfB(context, recorded);
                 ThrowIfFailedInB(recorded);
                 return;
             }
 
             await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
             context.Observed = await GuestConnection.TryAskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false) ?? context.Observed;
+        }
+    }
+
+    /// <summary>Kernel B's own times, once, as soon as they are known.</summary>
+    public static void AddTimingsOfB(StepContext context, StepRecord? recorded)
+    {
+        if (recorded is { State: not StepState.Running } && context.Journal.Fact(context.Command.UpgradeId, TimedInB) is null)
+        {
+            context.Timings.Add(recorded.Timings);
+            context.Journal.Note(context.Command.UpgradeId, TimedInB, "yes");
         }
     }
 

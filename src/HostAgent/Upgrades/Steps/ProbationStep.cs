@@ -78,6 +78,7 @@ internal static class ProbationStep
         }
 
         StepRecord? cutOver = status.Steps.LastOrDefault(step => step.Step == Step.CutOver);
+        CutOverStep.AddTimingsOfB(context, cutOver);
         CutOverStep.ThrowIfFailedInB(cutOver);
         return cutOver is { State: StepState.Running };
     }
