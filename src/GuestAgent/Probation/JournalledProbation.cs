@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
+using TwinKernel.Fleet.GuestAgent.Machine;
 
 namespace TwinKernel.Fleet.GuestAgent.Probation;
 
@@ -16,7 +17,7 @@ namespace TwinKernel.Fleet.GuestAgent.Probation;
 internal sealed partial class JournalledProbation(Func<IReadOnlyList<JournalledRedis>> open, IReadOnlyList<OutputPlug> plugs, ILogger logger) : IDisposable
 {
     /// <summary>
-    /// Between two batches, at least; as long as the batch before took when that is longer, so that services have half of a processor that all share.
+    /// Between two batches, at least; twice as long as the batch before took when that is longer, so that services have most of a processor that all share.
     /// What it adds to an answer is this and a half of it, and what it takes to ask the services.
     /// </summary>
     private static readonly TimeSpan Batch = TimeSpan.FromMilliseconds(1);
@@ -24,6 +25,9 @@ internal sealed partial class JournalledProbation(Func<IReadOnlyList<JournalledR
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(5);
     private readonly ManualResetEventSlim _end = new();
     private Thread? _thread;
+
+    /// <summary>The first time around writes are held since the promotion, and nothing waits: the services need not be asked for that once more inside the gap.</summary>
+    private bool _held = plugs.All(plug => plug.IsNew);
 
     /// <summary>What fails behind this begins anew at once: the service keeps a limited amount of what follows.</summary>
     private bool _worked;
@@ -63,6 +67,8 @@ internal sealed partial class JournalledProbation(Func<IReadOnlyList<JournalledR
 
     private void Run()
     {
+        // What it does is short, and every answer waits for it.
+        using Urgency urgency = new();
         bool told = false;
         do
         {
@@ -93,16 +99,25 @@ internal sealed partial class JournalledProbation(Func<IReadOnlyList<JournalledR
         {
             while (true)
             {
-                Each(services, service => service.Hold());
-                Each(plugs, plug => plug.Open());
-                if (services.Any(service => service.IsNearlyFull))
+                if (_held)
                 {
-                    Log.Full(logger);
-                    return;
+                    _held = false;
+                    Each(services, service => service.CatchUp());
+                }
+                else
+                {
+                    Each(services, service => service.Hold());
+                    Each(plugs, plug => plug.Open());
+                    if (services.Any(service => service.IsNearlyFull))
+                    {
+                        Log.Full(logger);
+                        return;
+                    }
+
+                    // What was let go has left before what follows is counted.
+                    _end.Wait(Batch);
                 }
 
-                // What was let go has left before what follows is counted.
-                _end.Wait(Batch);
                 Each(plugs, plug => plug.Buffer());
                 Each(services, service => service.LetGo());
                 Log.Works(logger);
@@ -120,7 +135,7 @@ internal sealed partial class JournalledProbation(Func<IReadOnlyList<JournalledR
                     Each(services, service => service.CatchUp());
                     Each(plugs, plug => plug.ReleaseOne());
                     TimeSpan took = Stopwatch.GetElapsedTime(began);
-                    rest = took > Batch ? took : Batch;
+                    rest = 2 * took > Batch ? 2 * took : Batch;
                 }
             }
         }

@@ -45,6 +45,9 @@ internal sealed unsafe class OutputPlug : IDisposable
     private readonly int _index;
     private readonly int _socket;
 
+    /// <summary>It was installed now, and is open: nothing has waited in it yet.</summary>
+    public bool IsNew { get; private set; }
+
     private OutputPlug(int index)
     {
         _index = index;
@@ -87,6 +90,7 @@ internal sealed unsafe class OutputPlug : IDisposable
             if (plug.Ask(NewQdisc, Create | Exclusive, HeldBand, Plug, "plug"u8, Options(0, Limit), Errno.EEXIST) == Errno.None)
             {
                 plug.Open();
+                plug.IsNew = true;
             }
 
             return plug;

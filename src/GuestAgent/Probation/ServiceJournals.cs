@@ -23,9 +23,10 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
 
     // Kernel B: those that it fills, what answers wait in, and why it does not fill them.
     private readonly List<OutputPlug> _plugs = [];
+    private readonly HashSet<string> _plugged = [];
+    private IReadOnlyList<RedisService>? _prepared;
     private IReadOnlyList<RedisService> _filled = [];
     private JournalledProbation? _probation;
-    private string? _problem;
 
     private Guid Here => Guid.Parse(identity.BootId);
 
@@ -110,24 +111,42 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
 
     // ---- kernel B -------------------------------------------------------------------------------------------------
 
+    /// <summary>Before the gap: finds and maps those that may be filled.</summary>
+    /// <exception cref="IOException">The memory of one cannot be mapped.</exception>
+    public void Prepare() => _prepared = [.. Services().Where(redis => Find(redis.Name) is not null)];
+
     /// <summary>At the begin of the gap: which are to be filled.</summary>
     /// <param name="mayReturn">There is a way back.</param>
-    public void Choose(bool mayReturn) => _filled = mayReturn ? [.. Services().Where(redis => Find(redis.Name) is { IsLaidOut: true })] : [];
+    public void Choose(bool mayReturn)
+    {
+        if (_prepared is null)
+        {
+            // The agent that prepared them has ended.
+            Prepare();
+        }
+
+        _filled = mayReturn ? [.. _prepared!.Where(redis => Find(redis.Name) is { IsLaidOut: true })] : [];
+    }
 
     /// <summary>In front of an interface's coming up: what leaves by it can be made to wait for the journals. Without any there is nothing to do.</summary>
     /// <param name="networkInterface">Its name.</param>
-    public void Plug(string networkInterface)
+    /// <returns>Why it cannot. Null: it can, or need not.</returns>
+    public string? Plug(string networkInterface)
     {
-        if (_filled.Count > 0)
+        if (_plugged.Contains(networkInterface) || !(_prepared ?? Services()).Any(redis => Find(redis.Name) is not null))
         {
-            try
-            {
-                _plugs.Add(OutputPlug.Install(Index(networkInterface)));
-            }
-            catch (IOException error)
-            {
-                _problem ??= error.Message;
-            }
+            return null;
+        }
+
+        try
+        {
+            _plugs.Add(OutputPlug.Install(Index(networkInterface)));
+            _plugged.Add(networkInterface);
+            return null;
+        }
+        catch (IOException error)
+        {
+            return error.Message;
         }
     }
 
@@ -139,15 +158,11 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
             return;
         }
 
-        // By a card that came before, for kernel B alone, answers leave as well.
-        foreach (GuestInterface other in network.List().Where(each => each.Name != network.Interface?.Name && network.IsUp(each.Name)))
+        // Those that came up before have theirs, unless it failed or an agent before this one had it.
+        string? problem = network.List().Where(card => network.IsUp(card.Name)).Select(card => Plug(card.Name)).FirstOrDefault(failed => failed is not null);
+        if (problem is not null)
         {
-            Plug(other.Name);
-        }
-
-        if (_problem is not null)
-        {
-            Log.Waits(logger, _problem);
+            Log.Waits(logger, problem);
         }
         else
         {
@@ -155,7 +170,7 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
             _probation.Begin();
         }
 
-        context.Facts["journal"] = _problem ?? string.Join(", ", _filled.Select(redis => redis.Name));
+        context.Facts["journal"] = problem ?? string.Join(", ", _filled.Select(redis => redis.Name));
     }
 
     /// <summary>There is no way back any more: nothing waits, and nothing is to be replayed. Who had writes held lets them go. Idempotent.</summary>

@@ -113,7 +113,7 @@ public sealed partial class Standby(
                     context.Measure("adopt", () => device.AdoptFunction(function));
                 }
 
-                context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience, Neighbour.Read(order.Neighbours), journals.Plug));
+                context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience, Neighbour.Read(order.Neighbours), card => journals.Plug(card)));
             }
 
             services.EndPromotion(context);

@@ -1,5 +1,6 @@
 using System.Net;
 using TwinKernel.Fleet.GuestAgent.Machine;
+using TwinKernel.Fleet.GuestAgent.Probation;
 using TwinKernel.Fleet.GuestAgent.Services;
 
 namespace TwinKernel.Fleet.GuestAgent.Twin;
@@ -8,7 +9,7 @@ namespace TwinKernel.Fleet.GuestAgent.Twin;
 /// Kernel B's side of a card that its host has plugged in for it alone: B serves there while kernel A serves on the other, to the commit.
 /// Then its interface goes down, so that the next upgrade finds a spare card again.
 /// </summary>
-public sealed class StandbyCard(KernelFiles files, GuestNetwork network, INetworkStack stack)
+public sealed class StandbyCard(KernelFiles files, GuestNetwork network, INetworkStack stack, ServiceJournals journals)
 {
     /// <summary>Its interface, for an agent that is started again.</summary>
     private const string NotePath = "/run/twinkernel/standby-card";
@@ -35,6 +36,8 @@ public sealed class StandbyCard(KernelFiles files, GuestNetwork network, INetwor
 
         Directory.CreateDirectory(files.At("/run/twinkernel"));
         File.WriteAllText(files.At(NotePath), name);
+        // Inside the gap it would take long, and lose what is under way. What fails here is tried again, and told, there.
+        journals.Plug(name);
         stack.Configure(name, configuration);
     }
 

@@ -170,6 +170,7 @@ public sealed class ServiceHandover(
 
                 _promotions.ForEach(promotion => promotion.Dispose());
                 _promotions = [.. Replicated().Select(service => service.Prepare())];
+                journals.Prepare();
                 break;
             case LinkMessage.SyncService:
                 Sync(Replicated().Single(service => service.Name == question.Services![0]), question);

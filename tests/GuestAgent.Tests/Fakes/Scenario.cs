@@ -93,7 +93,7 @@ internal sealed class Scenario : IDisposable
         ServiceJournals journals = new(directory, Guest, Network, identity, NullLogger<ServiceJournals>.Instance);
         Services = new ServiceHandover(directory, supervisor, new InPlaceServices(directory, supervisor, preserved), Guest, Network, link, journals, new CopyWatch(NullLogger<CopyWatch>.Instance));
         HandoverOffer offer = new(Device, Network, Token, link, Journal, identity);
-        StandbyCard card = new(Guest, Network, Stack);
+        StandbyCard card = new(Guest, Network, Stack, journals);
         Commit commit = new(Device, memory, cpus, card, Services, journals);
         StandbyNetwork standbyNetwork = new(Guest, Network, Stack, link);
         GiveBack giveBack = new(Device, Journal, Guest, memory, cpus, standbyNetwork, Services);

@@ -23,6 +23,9 @@ internal static class CutOverStep
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan TimingsPatience = TimeSpan.FromSeconds(1);
+
+    /// <summary>An answer costs kernel B's one processor milliseconds, which its services want then.</summary>
+    private static readonly TimeSpan TimingsPoll = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan PollTimeout = TimeSpan.FromMilliseconds(500);
 
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
@@ -109,7 +112,7 @@ internal static class CutOverStep
                 return;
             }
 
-            await Task.Delay(Poll, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(TimingsPoll, cancellationToken).ConfigureAwait(false);
             context.Observed = await GuestConnection.TryAskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false) ?? context.Observed;
         }
     }

@@ -12,7 +12,7 @@ namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
 internal static class ProbationStep
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan AskEvery = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>For one answer of kernel B's agent, which shares one processor with all that was waiting for kernel B. Half of what kernel B gives back the machine after by itself.</summary>
     private static readonly TimeSpan AgentPatience = TimeSpan.FromSeconds(5);
