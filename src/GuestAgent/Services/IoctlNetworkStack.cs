@@ -22,10 +22,9 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
     private const uint SetMask = 0x891c;
     private const uint SetName = 0x8923;
     private const uint SetNeighbour = 0x8955;
+    private const uint Ethtool = 0x8946;
+    private const uint GetLink = 10; // ETHTOOL_GLINK
     private const short Up = 1;
-
-    /// <summary>IFF_RUNNING: its link is there, and its queues have been told so.</summary>
-    private const short Running = 0x40;
     private const int Complete = 2; // ATF_COM
     private const ushort Ethernet = 1; // ARPHRD_ETHER
     private const ushort RouteUp = 1;
@@ -131,26 +130,30 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
     private static void SetUp(Handle socket, string networkInterface, bool up)
     {
         Span<byte> request = stackalloc byte[RequestBytes];
-        short before = Flags(socket, networkInterface, request);
-        BinaryPrimitives.WriteInt16LittleEndian(request[NameBytes..], (short)(up ? before | Up : before & ~Up));
+        Named(request, networkInterface);
+        socket.Ask(GetFlags, request, "SIOCGIFFLAGS", networkInterface);
+        Span<byte> flags = request[NameBytes..];
+        short before = BinaryPrimitives.ReadInt16LittleEndian(flags);
+        BinaryPrimitives.WriteInt16LittleEndian(flags, (short)(up ? before | Up : before & ~Up));
         socket.Ask(SetFlags, request, "SIOCSIFFLAGS", networkInterface);
     }
 
-    private static short Flags(Handle socket, string networkInterface, Span<byte> request)
-    {
-        Named(request, networkInterface);
-        socket.Ask(GetFlags, request, "SIOCGIFFLAGS", networkInterface);
-        return BinaryPrimitives.ReadInt16LittleEndian(request[NameBytes..]);
-    }
-
-    /// <summary>A driver notices its link in a worker of the kernel, which an urgent thread must let run: it sleeps, and does not yield.</summary>
+    /// <summary>
+    /// A driver notices its link in a worker of the kernel, which an urgent thread must let run: it sleeps, and does not yield. To ask has the queues told of a
+    /// link that is there (<c>net/ethtool/ioctl.c</c>, <c>ethtool_op_get_link</c>). A driver that cannot be asked has none to wait for.
+    /// </summary>
     private static void AwaitLink(Handle socket, string networkInterface)
     {
         Span<byte> request = stackalloc byte[RequestBytes];
+        Span<uint> question = [GetLink, 0];
         long started = Stopwatch.GetTimestamp();
-        while ((Flags(socket, networkInterface, request) & Running) == 0 && Stopwatch.GetElapsedTime(started) < LinkPatience)
+        fixed (uint* value = question)
         {
-            Thread.Sleep(Look);
+            BinaryPrimitives.WriteUInt64LittleEndian(Named(request, networkInterface)[NameBytes..], (ulong)value);
+            while (socket.Try(Ethtool, request) && question[1] == 0 && Stopwatch.GetElapsedTime(started) < LinkPatience)
+            {
+                Thread.Sleep(Look);
+            }
         }
     }
 
@@ -219,11 +222,11 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
 
         public void Dispose() => Libc.Close(_descriptor);
 
-        public void Try(uint number, Span<byte> argument)
+        public bool Try(uint number, Span<byte> argument)
         {
             fixed (byte* pointer = argument)
             {
-                _ = Libc.Ioctl(_descriptor, number, pointer);
+                return Libc.Ioctl(_descriptor, number, pointer) >= 0;
             }
         }
 

@@ -64,6 +64,7 @@ internal sealed class Bench : IAsyncDisposable
     public AgentOptions Options { get; } = new()
     {
         Name = Host,
+        ProbeInterval = TimeSpan.FromMilliseconds(2),
         ProbationSettling = TimeSpan.FromMilliseconds(600),
         ProbationMaxGap = TimeSpan.FromMilliseconds(400),
     };
