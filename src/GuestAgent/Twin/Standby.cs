@@ -27,6 +27,7 @@ public sealed partial class Standby(
 
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(2);
     private volatile HandoverOrder? _order;
+    private volatile byte[]? _established;
 
     /// <summary>What kernel A handed over; null before.</summary>
     public HandoverOrder? Order => _order;
@@ -81,6 +82,9 @@ public sealed partial class Standby(
                 case { Kind: LinkMessage.WarmServices or LinkMessage.ServicesReady or LinkMessage.SyncService }:
                     services.Answer(question);
                     break;
+                case { Kind: LinkMessage.Connections, Established: { } established }:
+                    _established = established;
+                    break;
                 case { Kind: LinkMessage.Handover, Order: { } order }:
                     Accept(order);
                     break;
@@ -118,7 +122,7 @@ public sealed partial class Standby(
 
             services.EndPromotion(context);
             // Behind the promotion: they come anew at once.
-            context.Measure("tickle", () => context.Facts["connections"] = string.Create(CultureInfo.InvariantCulture, $"{network.Tickle(TcpConnection.Read(order.Connections))}"));
+            context.Measure("tickle", () => context.Facts["connections"] = string.Create(CultureInfo.InvariantCulture, $"{network.Tickle(TcpConnection.Read(_established ?? order.Connections))}"));
             console.End();
             network.LeaveParent();
             services.Taken();

@@ -42,6 +42,19 @@ public sealed class TwinLink(ITwinKernelDevice device, TimeProvider time)
         }
     }
 
+    /// <summary>Tells kernel B's agent, and waits for nothing: inside the gap, what is of use and not needed. What it has not fetched yet is in the way of it, and it is left out.</summary>
+    internal void Tell(uint instance, LinkMessage message)
+    {
+        try
+        {
+            device.Send(instance, Write(message with { Sequence = unchecked((ulong)time.GetTimestamp()) }));
+        }
+        catch (DeviceException)
+        {
+            // The link decides nothing here.
+        }
+    }
+
     /// <summary>Null: not a message of this kind. What the other kernel wrote is never trusted to be well-formed.</summary>
     internal static LinkMessage? Read(ReadOnlySpan<byte> bytes)
     {

@@ -105,7 +105,7 @@ internal sealed class Scenario : IDisposable
             new Start(Device, Journal),
             new AwaitStandby(Device, instances, standbyNetwork, offer, Services, TimeProvider.System),
             new Transfer(Device, Journal, Guest, memory, cpus, Network, instances, link),
-            new CutOver(Device, Network, instances, offer, giveBack, Services, Runner, hooks, NullLogger<CutOver>.Instance),
+            new CutOver(Device, Network, instances, link, offer, giveBack, Services, Runner, hooks, NullLogger<CutOver>.Instance),
             commit,
             new RollBack(Device, Journal, giveBack, image),
             new KexecLoad(image, Guest),

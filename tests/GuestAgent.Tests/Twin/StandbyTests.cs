@@ -76,8 +76,9 @@ public sealed class StandbyTests
     {
         using Scenario scenario = KernelB();
         scenario.Standby.Answer(new LinkMessage { Sequence = 4, Kind = LinkMessage.Handover, Order = Order });
+        scenario.Standby.Answer(new LinkMessage { Sequence = 5, Kind = LinkMessage.Connections, Established = TcpConnection.Write([new TcpConnection(6379, 0x0a000202, 51000)]) }).Kind.ShouldBe(LinkMessage.Done);
         scenario.Stack.Configured.Clear();
-        scenario.Standby.TakeOver(Order with { Neighbours = Neighbour.Write([new Neighbour(0x0a000202, PhysicalAddress.Parse("52-55-0A-00-02-02"))]), Connections = TcpConnection.Write([new TcpConnection(6379, 0x0a000202, 51000)]) }, TimeSpan.FromMilliseconds(2));
+        scenario.Standby.TakeOver(Order with { Neighbours = Neighbour.Write([new Neighbour(0x0a000202, PhysicalAddress.Parse("52-55-0A-00-02-02"))]), Connections = TcpConnection.Write([new TcpConnection(6379, 0x0a000202, 50998)]) }, TimeSpan.FromMilliseconds(2));
         scenario.Device.Calls.ShouldContain("ADOPT_FUNCTION 0000:00:02.0");
         scenario.Stack.Configured.ShouldBe(["eth0 10.0.2.15/24,10.0.2.2 knows 10.0.2.2", "10.0.2.15 tickles 10.0.2.2:51000 of 6379"]);
         Wire.StepRecord record = scenario.Status.Read().Steps.Single();
