@@ -50,9 +50,9 @@ public sealed partial class CutOver(
             GuestInterface own = network.Interface!;
             NetworkConfiguration configuration = network.Configuration!;
             IReadOnlyList<Neighbour> neighbours = network.Neighbours();
-            services.Hold(context, instance.Id);
-            // As late as can be: most connections to a web server are younger than the agreement.
+            // As late as nobody waits for it: most connections to a web server are younger than the agreement.
             link.Tell(instance.Id, new LinkMessage { Sequence = 0, Kind = LinkMessage.Connections, Established = TcpConnection.Write(network.Connections()) });
+            services.Hold(context, instance.Id);
             ParkResult result = device.Park(instance.Id, TimeSpan.FromMilliseconds(patienceMs), [own.Function]);
             context.Add("parked", result.Parked);
             ComeBack(context, own, configuration, neighbours, result);

@@ -171,7 +171,10 @@ public sealed partial class Standby(
                         AwaitParked();
                     }
 
-                    device.Send(0, TwinLink.Write(answer));
+                    if (question.Kind != LinkMessage.Connections)
+                    {
+                        device.Send(0, TwinLink.Write(answer));
+                    }
                 }
             }
         }

@@ -42,7 +42,7 @@ public sealed class TwinLink(ITwinKernelDevice device, TimeProvider time)
         }
     }
 
-    /// <summary>Tells kernel B's agent, and waits for nothing: inside the gap, what is of use and not needed. What it has not fetched yet is in the way of it, and it is left out.</summary>
+    /// <summary>Tells kernel B's agent what is of use to it and not needed; there is no answer. Left out when it has not fetched the message before yet.</summary>
     internal void Tell(uint instance, LinkMessage message)
     {
         try
