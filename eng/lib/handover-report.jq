@@ -4,9 +4,9 @@ def mib: if . == null then "-" else . / 1048576 | round | tostring end;
 def cards: if . == 1 then "1 card" else "\(.) cards" end;
 
 "\(.machine); \([.services[].strategies[].rounds] | max) rounds each. A hypervisor above gave \(.stolenPercent.median | ms) % of the machine's processor time to others (median of the rounds; at most \(.stolenPercent.most | ms) %).", "",
-"| service | strategy | outage, median (quartiles), ms | kexec's is so many times longer | reboot's | whole upgrade, median, s | failed |", "|---|---|---|---|---|---|---|",
+"| service | strategy | outage, median (quartiles), ms | of the cut-over alone, median, ms | kexec's is so many times longer | reboot's | whole upgrade, median, s | failed |", "|---|---|---|---|---|---|---|---|",
 (.services[] | .service as $name | .strategies[] | "| \($name) | \(.strategy)\(if .strategy == "twin" then ", \(.cards | cards)" else "" end) | \(
-	.outageMs.median | ms) (\(.outageMs.q1 | ms) to \(.outageMs.q3 | ms)) | \(.kexec | ms) | \(.reboot | ms) | \(.totalMs.median | if . == null then null else . / 1000 end | ms) | \(.failed) of \(.rounds) |"),
+	.outageMs.median | ms) (\(.outageMs.q1 | ms) to \(.outageMs.q3 | ms)) | \(.cutOverMs.median | ms) | \(.kexec | ms) | \(.reboot | ms) | \(.totalMs.median | if . == null then null else . / 1000 end | ms) | \(.failed) of \(.rounds) |"),
 "", "Parts of a twin's cut-over, medians in ms, each on its own clock:", "",
 (.twins as $twins | [$twins[].cutOver[] | "\(.name)|\(.clock)"] | unique as $parts |
 	"| part | clock | \($twins | map("\(.service), \(.cards | cards)") | join(" | ")) |", "|---|---|\($twins | map("---|") | join(""))",

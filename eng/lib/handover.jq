@@ -22,7 +22,7 @@ def callers($probe): . as $rounds | [phases as $phase | [$rounds[] | .[$probe].p
 		service: .[0].service,
 		strategies: [group_by([.strategy != "twin", .strategy, .cards])[] | well as $good | {
 			strategy: .[0].strategy, cards: .[0].cards, rounds: length, failed: (length - ($good | length)),
-			outageMs: ($good | map(.outageMs) | spread), totalMs: ($good | map(.totalMs) | spread),
+			outageMs: ($good | map(.outageMs) | spread), cutOverMs: ($good | map([.reads.phases[]? | select(.name == "CutOver") | .longestGapMs] | max) | spread), totalMs: ($good | map(.totalMs) | spread),
 			kexec: ratio($rounds | map(select(.strategy == "kexec")) | well | map(.outageMs) | median; $good | map(.outageMs) | median),
 			reboot: ratio($rounds | map(select(.strategy == "reboot")) | well | map(.outageMs) | median; $good | map(.outageMs) | median) }] }],
 	twins: [$twins | group_by([.service, .cards])[] | {
