@@ -26,8 +26,8 @@ test-faults: ## at every step of an upgrade, kill and cut everything that a roll
 test-services: ## PostgreSQL on a guest: twice over in a row, and back from each way in which the new kernel can go
 	@eng/test-services
 
-soak: ## N upgrades, each of a fresh guest (N=20)
-	@eng/soak $(or $(N),20)
+soak: ## N upgrades, each of a fresh guest (N=20); OPTIONS=--redis: one guest, to and fro, and no write lost
+	@eng/soak $(OPTIONS) $(or $(N),20)
 
 bench-handover: ## twin upgrade, kexec and reboot of the same guest, N each in one run (N=10), with a chart; OPTIONS="--services redis ..."
 	@eng/bench-handover --rounds $(or $(N),10) $(OPTIONS)
