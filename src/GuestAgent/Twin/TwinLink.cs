@@ -24,7 +24,7 @@ public sealed class TwinLink(ITwinKernelDevice device, TimeProvider time)
             byte[]? bytes = left <= TimeSpan.Zero ? null : device.Receive(instance, left);
             if (bytes is null)
             {
-                throw new StepFailure(StatusCode.DeadlineExceeded, Reasons.StandbySilent, $"Kernel B's agent did not answer '{question.Kind}' within {patience.TotalSeconds:0.0} s.");
+                throw Silent(question, patience);
             }
 
             LinkMessage? answer = Read(bytes);
@@ -80,12 +80,20 @@ public sealed class TwinLink(ITwinKernelDevice device, TimeProvider time)
                 device.Send(instance, bytes);
                 return;
             }
-            catch (DeviceException error) when (error.Errno == Errno.EAGAIN && time.GetElapsedTime(started) < patience)
+            catch (DeviceException error) when (error.Errno == Errno.EAGAIN)
             {
-                // The message before has not been fetched yet.
-                cancellation.WaitHandle.WaitOne(Retry);
+                // The message before has not been fetched yet. Behind the cut-over's answer the token can only be looked at: its source is gone.
                 cancellation.ThrowIfCancellationRequested();
+                if (time.GetElapsedTime(started) >= patience)
+                {
+                    throw Silent(message, patience);
+                }
+
+                Thread.Sleep(Retry);
             }
         }
     }
+
+    private static StepFailure Silent(LinkMessage question, TimeSpan patience) =>
+        new(StatusCode.DeadlineExceeded, Reasons.StandbySilent, $"Kernel B's agent did not answer '{question.Kind}' within {patience.TotalSeconds:0.0} s.");
 }

@@ -1,0 +1,43 @@
+using TwinKernel.Fleet.GuestAgent.Handover;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
+using TwinKernel.Fleet.GuestAgent.Tests.Fakes;
+using TwinKernel.Fleet.GuestAgent.Twin;
+
+namespace TwinKernel.Fleet.GuestAgent.Tests.Twin;
+
+/// <summary>Kernel B has not fetched the message before: it is slow, or gone.</summary>
+public sealed class TwinLinkTests
+{
+    private static readonly LinkMessage Question = new() { Sequence = 0, Kind = LinkMessage.SyncService };
+
+    [Fact]
+    public void A_question_waits_for_its_turn()
+    {
+        using Scenario scenario = new();
+        scenario.Device.Failures.Enqueue(("SEND", Errno.EAGAIN));
+        new TwinLink(scenario.Device, TimeProvider.System).Ask(1, Question, TimeSpan.FromSeconds(10), CancellationToken.None);
+        scenario.Device.Asked.Select(asked => asked.Kind).ShouldBe([LinkMessage.SyncService]);
+    }
+
+    /// <summary>Behind the cut-over's answer the call has ended, and the source of its token with it.</summary>
+    [Fact]
+    public void One_that_never_gets_its_turn_was_not_answered_also_when_the_call_has_ended()
+    {
+        using Scenario scenario = new();
+        Enumerable.Repeat(("SEND", Errno.EAGAIN), 10_000).ToList().ForEach(scenario.Device.Failures.Enqueue);
+        CancellationTokenSource ended = new();
+        CancellationToken cancellation = ended.Token;
+        ended.Dispose();
+        StepFailure failure = Should.Throw<StepFailure>(() => new TwinLink(scenario.Device, TimeProvider.System).Ask(1, Question, TimeSpan.FromMilliseconds(30), cancellation));
+        (failure.Reason, failure.Message).ShouldBe((Reasons.StandbySilent, "Kernel B's agent did not answer 'sync-service' within 0.0 s."));
+    }
+
+    [Fact]
+    public void What_is_only_told_is_left_out_then()
+    {
+        using Scenario scenario = new();
+        scenario.Device.Failures.Enqueue(("SEND", Errno.EAGAIN));
+        new TwinLink(scenario.Device, TimeProvider.System).Tell(1, new LinkMessage { Sequence = 0, Kind = LinkMessage.Connections, Established = [] });
+        scenario.Device.Asked.ShouldBeEmpty();
+    }
+}
