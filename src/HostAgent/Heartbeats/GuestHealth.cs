@@ -12,8 +12,11 @@ internal sealed class GuestHealth(HostMachines machines, TimeProvider time) : Ba
     private static readonly TimeSpan Pace = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    /// <summary>Silences in a row after which a guest counts as unreachable: a cut-over is shorter.</summary>
-    private const int Silences = 2;
+    /// <summary>
+    /// Silences in a row after which a guest counts as unreachable. A kernel B that falls silent is given a second, and kernel A then needs half of one for its card: two questions can fall into that, and
+    /// one that was asked in front of a card that is not there is not answered behind it either.
+    /// </summary>
+    private const int Silences = 3;
     private readonly ConcurrentDictionary<string, Health> _health = new();
 
     /// <summary>Raised when a guest's state, kernel, CPUs or share of the machine have changed.</summary>
