@@ -14,7 +14,7 @@ def cards: if . == 1 then "1 card" else "\(.) cards" end;
 "", "What callers see of a twin upgrade, medians of the rounds:", "",
 "| service | callers | phase | p50, ms | p99, ms | answered a second | longest gap, ms | unanswered, errors, all rounds |", "|---|---|---|---|---|---|---|---|",
 (.twins[] | "\(.service), \(.cards | cards)" as $name | .callers[] | "| \($name) | \(.probe) | \(.phase) | \(.p50 | ms) | \(.p99 | ms) | \(.perSecond | ms) | \(.gap | ms) | \(.unanswered), \(.errors) |"),
-"", "| service | p99 while B boots, times that before | taken for B until the commit, MiB | `MemTotal` before, MiB | after | difference |", "|---|---|---|---|---|---|",
-(.twins[] | "| \(.service), \(.cards | cards) | \(.boot.p99Ratio | ms) | \(.memory.slotBytes | mib) | \(.memory.before | mib) | \(.memory.after | mib) | \(
+"", "| service | p99 while B boots, times that before | `MemTotal` before, MiB | after | difference |", "|---|---|---|---|---|",
+(.twins[] | "| \(.service), \(.cards | cards) | \(.boot.p99Ratio | ms) | \(.memory.before | mib) | \(.memory.after | mib) | \(
 	if .memory.after and .memory.before then .memory.after - .memory.before else null end | mib) |"),
 "", "Acknowledged writes: \(.writes.acknowledged), lost: \(.writes.lost)"

@@ -30,6 +30,6 @@ def callers($probe): . as $rounds | [phases as $phase | [$rounds[] | .[$probe].p
 		cutOver: [[.[] | .upgrade.steps[] | select(.step == "CutOver" or .step == "Probation") | .timings[]? | select(.name | test("^(cutover|lead)"))] | group_by([.name, (.clock | startswith("guest:"))])[] |
 			{ name: .[0].name, clock: (.[0].clock | sub(":.*"; "")), medianMs: (map(.nanoseconds | tonumber / 1e6) | median) }],
 		boot: { p99Ratio: (map(ratio(first(.reads.phases[]? | select(.name == "Standby") | .latencyMs.p99); first(.reads.phases[]? | select(.name == "before") | .latencyMs.p99))) | median) },
-		memory: { slotBytes: (map(.slotBytes) | median), before: (map(.memoryBefore) | median), after: (map(.memoryAfter) | median) },
+		memory: { before: (map(.memoryBefore) | median), after: (map(.memoryAfter) | median) },
 		callers: (callers("reads") + if any(.writes) then callers("writes") else [] end) }],
 	writes: { acknowledged: ([$all[] | .writes.writes.acknowledged? // empty] | add // 0), lost: ([$all[] | .writes.writes.lost? // empty] | add // 0) } }

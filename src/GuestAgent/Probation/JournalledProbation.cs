@@ -12,7 +12,7 @@ namespace TwinKernel.Fleet.GuestAgent.Probation;
 /// there when a journal is nearly full: writes wait for the commit, and reads go on.
 /// </para>
 /// </summary>
-/// <param name="open">Follows every service from where its journal ends; or fails.</param>
+/// <param name="open">Connects to every service; or fails. What it did ahead of the gap is not done again.</param>
 /// <param name="plugs">On all ways out of the machine.</param>
 internal sealed partial class JournalledProbation(Func<IReadOnlyList<JournalledRedis>> open, IReadOnlyList<OutputPlug> plugs, ILogger logger) : IDisposable
 {
@@ -97,12 +97,12 @@ internal sealed partial class JournalledProbation(Func<IReadOnlyList<JournalledR
         IReadOnlyList<JournalledRedis> services = open();
         try
         {
+            Each(services, service => service.Begin());
             while (true)
             {
                 if (_held)
                 {
                     _held = false;
-                    Each(services, service => service.CatchUp());
                 }
                 else
                 {

@@ -6,7 +6,7 @@ namespace TwinKernel.Fleet.GuestAgent.Probation;
 
 /// <summary>
 /// In kernel B, a Redis that is a master by now, and its journal: the agent is one of its replicas (PSYNC) from where the journal ends, and copies
-/// what comes. One that is made anew goes on behind what the one before has copied.
+/// what comes. One that is made anew goes on behind what the one before has copied. Connected to the Redis, at best ahead of the gap, while that is a copy itself.
 /// </summary>
 internal sealed class JournalledRedis : IDisposable
 {
@@ -18,9 +18,10 @@ internal sealed class JournalledRedis : IDisposable
     private readonly RespClient _control;
     private readonly RespClient _stream;
     private readonly byte[] _buffer = new byte[64 << 10];
+    private readonly string _replicationId;
     private long _reported = Stopwatch.GetTimestamp();
 
-    /// <exception cref="IOException">It does not have all that follows the journal, or does not answer.</exception>
+    /// <exception cref="IOException">It does not answer.</exception>
     public JournalledRedis(RedisService redis, WriteJournal journal)
     {
         (_redis, _journal) = (redis, journal);
@@ -28,18 +29,30 @@ internal sealed class JournalledRedis : IDisposable
         _stream = redis.Connect();
         try
         {
-            string wanted = (journal.End + 1).ToString(CultureInfo.InvariantCulture);
-            string answer = _stream.Ask("PSYNC", ReplicationId(), wanted).Text ?? "";
-            if (!answer.StartsWith("CONTINUE", StringComparison.Ordinal))
-            {
-                throw new IOException($"{redis.Name} cannot go on from offset {wanted}: '{answer}'");
-            }
+            // A copy tells its master's, which holds for it as a master too, up to where it became one.
+            _replicationId = _control.Info("replication", "master_replid") ?? throw new IOException($"{redis.Name} does not tell its replication id");
         }
         catch
         {
             Dispose();
             throw;
         }
+    }
+
+    /// <summary>It is a master: follows it from where the journal ends, and has in the journal all that it has executed up to now.</summary>
+    /// <exception cref="IOException">It does not have all that follows the journal, or does not answer.</exception>
+    public void Begin()
+    {
+        string wanted = (_journal.End + 1).ToString(CultureInfo.InvariantCulture);
+        _stream.Send("PSYNC", _replicationId, wanted);
+        _control.Send("ROLE");
+        string answer = _stream.Receive().Text ?? "";
+        if (!answer.StartsWith("CONTINUE", StringComparison.Ordinal))
+        {
+            throw new IOException($"{_redis.Name} cannot go on from offset {wanted}: '{answer}'");
+        }
+
+        CopyTo(_redis.MasterOffset(_control.Receive()));
     }
 
     public bool IsNearlyFull => _journal.IsNearlyFull;
@@ -74,7 +87,4 @@ internal sealed class JournalledRedis : IDisposable
             _reported = Stopwatch.GetTimestamp();
         }
     }
-
-    private string ReplicationId() =>
-        _control.Info("replication", "master_replid") ?? throw new IOException($"{_redis.Name} does not tell its replication id");
 }

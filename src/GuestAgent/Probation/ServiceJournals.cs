@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Globalization;
 using Microsoft.Extensions.Logging;
 using TwinKernel.Fleet.GuestAgent.Handover;
@@ -25,6 +26,7 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
     private readonly List<OutputPlug> _plugs = [];
     private readonly HashSet<string> _plugged = [];
     private IReadOnlyList<RedisService>? _prepared;
+    private ImmutableDictionary<string, JournalledRedis> _connected = ImmutableDictionary<string, JournalledRedis>.Empty;
     private IReadOnlyList<RedisService> _filled = [];
     private JournalledProbation? _probation;
 
@@ -111,9 +113,17 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
 
     // ---- kernel B -------------------------------------------------------------------------------------------------
 
-    /// <summary>Before the gap: finds and maps those that may be filled.</summary>
-    /// <exception cref="IOException">The memory of one cannot be mapped.</exception>
-    public void Prepare() => _prepared = [.. Services().Where(redis => Find(redis.Name) is not null)];
+    /// <summary>Before the gap: finds and maps those that may be filled, and connects to their services.</summary>
+    /// <exception cref="IOException">The memory of one cannot be mapped, or a service does not answer.</exception>
+    public void Prepare()
+    {
+        Disconnect();
+        _prepared = Fillable();
+        foreach (RedisService redis in _prepared)
+        {
+            _connected = _connected.Add(redis.Name, new JournalledRedis(redis, Find(redis.Name)!));
+        }
+    }
 
     /// <summary>At the begin of the gap: which are to be filled.</summary>
     /// <param name="mayReturn">There is a way back.</param>
@@ -122,10 +132,14 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
         if (_prepared is null)
         {
             // The agent that prepared them has ended.
-            Prepare();
+            _prepared = Fillable();
         }
 
-        _filled = mayReturn ? [.. _prepared!.Where(redis => Find(redis.Name) is { IsLaidOut: true })] : [];
+        _filled = mayReturn ? [.. _prepared.Where(redis => Find(redis.Name) is { IsLaidOut: true })] : [];
+        if (_filled.Count < _connected.Count)
+        {
+            Disconnect();
+        }
     }
 
     /// <summary>In front of an interface's coming up: what leaves by it can be made to wait for the journals. Without any there is nothing to do.</summary>
@@ -159,14 +173,15 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
         }
 
         // Those that came up before have theirs, unless it failed or an agent before this one had it.
-        string? problem = network.List().Where(card => network.IsUp(card.Name)).Select(card => Plug(card.Name)).FirstOrDefault(failed => failed is not null);
+        string? problem = network.List(name => !_plugged.Contains(name) && network.IsUp(name)).Select(card => Plug(card.Name)).FirstOrDefault(failed => failed is not null);
         if (problem is not null)
         {
+            Disconnect();
             Log.Waits(logger, problem);
         }
         else
         {
-            _probation = new JournalledProbation(Follow, _plugs, logger);
+            _probation = new JournalledProbation(Connect, _plugs, logger);
             _probation.Begin();
         }
 
@@ -214,18 +229,30 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
 
     private int Index(string networkInterface) => int.Parse(files.Read($"/sys/class/net/{networkInterface}/ifindex"), CultureInfo.InvariantCulture);
 
-    private List<JournalledRedis> Follow()
+    private List<RedisService> Fillable() => [.. Services().Where(redis => Find(redis.Name) is not null)];
+
+    /// <summary>Over what was connected ahead of the gap, once.</summary>
+    private List<JournalledRedis> Connect()
     {
-        List<JournalledRedis> followed = [];
+        ImmutableDictionary<string, JournalledRedis> ahead = Interlocked.Exchange(ref _connected, _connected.Clear());
+        List<JournalledRedis> connected = [];
         try
         {
-            followed.AddRange(_filled.Select(redis => new JournalledRedis(redis, Find(redis.Name)!)));
-            return followed;
+            connected.AddRange(_filled.Select(redis => ahead.GetValueOrDefault(redis.Name) ?? new JournalledRedis(redis, Find(redis.Name)!)));
+            return connected;
         }
         catch
         {
-            followed.ForEach(redis => redis.Dispose());
+            connected.ForEach(redis => redis.Dispose());
             throw;
+        }
+    }
+
+    private void Disconnect()
+    {
+        foreach (JournalledRedis redis in Interlocked.Exchange(ref _connected, _connected.Clear()).Values)
+        {
+            redis.Dispose();
         }
     }
 

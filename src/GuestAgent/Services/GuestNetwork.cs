@@ -31,9 +31,11 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
     public NetworkConfiguration? Configuration => _configuration;
 
     /// <summary>Interfaces on PCI functions, those of virtio first, then by name.</summary>
-    public IReadOnlyList<GuestInterface> List() =>
+    /// <param name="which">Of these names. Null: all.</param>
+    public IReadOnlyList<GuestInterface> List(Func<string, bool>? which = null) =>
     [
         .. files.List(Interfaces)
+            .Where(name => which?.Invoke(name) ?? true)
             .Select(name => (Name: name, Path: files.Resolve($"{Interfaces}/{name}")))
             .Where(found => found.Path is not null)
             .OrderBy(found => found.Path!.Contains("/virtio", StringComparison.Ordinal) ? 0 : 1)

@@ -121,8 +121,13 @@ public sealed partial class Standby(
             }
 
             services.EndPromotion(context);
-            // Behind the promotion: they come anew at once.
-            context.Measure("tickle", () => context.Facts["connections"] = string.Create(CultureInfo.InvariantCulture, $"{network.Tickle(TcpConnection.Read(_established ?? order.Connections))}"));
+            using (new Urgency())
+            {
+                // Behind the promotion, since they come anew at once, and in front of all that no answer to a reader waits for.
+                context.Measure("tickle", () => context.Facts["connections"] = string.Create(CultureInfo.InvariantCulture, $"{network.Tickle(TcpConnection.Read(_established ?? order.Connections))}"));
+            }
+
+            services.BeginJournals(context);
             console.End();
             network.LeaveParent();
             services.Taken();

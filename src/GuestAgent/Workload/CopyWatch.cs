@@ -28,21 +28,26 @@ public sealed partial class CopyWatch(ILogger<CopyWatch> logger)
         },
         coupled);
 
-    /// <summary>Watches no more, and has one service hold its writes over the connection that was watched; where that is not there any more, over a new one.</summary>
-    /// <inheritdoc cref="IReplicatedService.Hold" path="/returns"/>
+    /// <summary>Watches no more, and has one service hold its writes over the connection that was watched or prepared; where that is not there any more, over a new one.</summary>
+    /// <inheritdoc cref="IWriteHold.Hold" path="/returns"/>
     /// <exception cref="IOException">The service does not do it.</exception>
-    internal long Hold(IReplicatedService service)
+    internal long Hold(IReplicatedService service, IWriteHold? prepared)
     {
         Pause();
         if (_coupled.FirstOrDefault(each => each.Service.Name == service.Name).Coupling is { } coupling)
         {
+            prepared = coupling;
+        }
+
+        if (prepared is not null)
+        {
             try
             {
-                return coupling.Hold();
+                return prepared.Hold();
             }
             catch (IOException)
             {
-                // As when it was never coupled.
+                // As when it was never connected.
             }
         }
 

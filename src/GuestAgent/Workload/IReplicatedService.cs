@@ -19,13 +19,11 @@ internal interface IReplicatedService
     /// <returns>Null: writes do not wait.</returns>
     ICoupling? Couple() => null;
 
-    /// <summary>What <see cref="Hold"/> does, without an effect: its first time is slow.</summary>
-    void Rehearse()
-    {
-    }
+    /// <summary>Connects ahead of the cut-over, and does without an effect what is done there: its first time is slow.</summary>
+    /// <returns>Null: what <see cref="Couple"/> has connected is for that as well.</returns>
+    IWriteHold? PrepareHold();
 
-    /// <summary>No write is acknowledged from here on that the copy does not have.</summary>
-    /// <returns>An offset behind the last that was.</returns>
+    /// <inheritdoc cref="IWriteHold.Hold"/>
     long Hold();
 
     /// <summary>Writes that wait go on and wait for no copy, in the kernel that has served all along, or for good. Idempotent.</summary>
@@ -67,12 +65,18 @@ public sealed record CopyInvitation
     public required string Password { get; init; }
 }
 
-/// <summary>Writes of a service in kernel A wait for the copy in kernel B. Connected to the service.</summary>
-internal interface ICoupling : IDisposable
+/// <summary>Holds the writes of a service in kernel A, over a connection that is there.</summary>
+internal interface IWriteHold : IDisposable
 {
-    /// <inheritdoc cref="IReplicatedService.Hold"/>
+    /// <summary>No write is acknowledged from here on that the copy does not have.</summary>
+    /// <returns>An offset behind the last that was.</returns>
+    /// <exception cref="IOException">The service does not do it, or the connection is gone. Not to be asked again over this one.</exception>
     long Hold();
+}
 
+/// <summary>Writes of a service in kernel A wait for the copy in kernel B. Connected to the service.</summary>
+internal interface ICoupling : IWriteHold
+{
     /// <summary>How far the service is, and its copy, in one measure.</summary>
     /// <exception cref="IOException">It does not say.</exception>
     (long Written, long Copied) Progress();

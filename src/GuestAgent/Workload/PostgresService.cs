@@ -86,10 +86,11 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
         }
     }
 
-    public void Rehearse()
+    public IWriteHold? PrepareHold()
     {
         using PostgresSession session = Connect(SlowAnswer);
         Written(session);
+        return null;
     }
 
     /// <summary>Commits wait for the copy already, as a rule; one that was uncoupled meanwhile is coupled again. The offset is that of the write-ahead log.</summary>

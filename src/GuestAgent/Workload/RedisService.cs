@@ -16,10 +16,11 @@ internal sealed class RedisService(ServiceDefinition definition) : IReplicatedSe
 
     public string Name => definition.Name;
 
-    public void Rehearse()
+    public IWriteHold PrepareHold()
     {
-        using RespClient redis = Connect();
-        Hold(redis, "0");
+        WriteHold hold = new(this, Connect());
+        hold.Rehearse();
+        return hold;
     }
 
     /// <summary>By <c>CLIENT PAUSE</c>; the offset is that of Redis' replication.</summary>
@@ -29,15 +30,22 @@ internal sealed class RedisService(ServiceDefinition definition) : IReplicatedSe
         return Hold(redis);
     }
 
+    /// <summary>One question, not two: each waits behind all that the clients have sent.</summary>
     /// <inheritdoc cref="Hold()"/>
     internal long Hold(RespClient redis, string milliseconds = PauseMilliseconds)
     {
-        redis.Ask("CLIENT", "PAUSE", milliseconds, "WRITE");
-        return MasterOffset(redis);
+        redis.Send("CLIENT", "PAUSE", milliseconds, "WRITE");
+        redis.Send("ROLE");
+        redis.Receive();
+        return MasterOffset(redis.Receive());
     }
 
     /// <returns>The replication offset behind the last command that was executed.</returns>
-    internal long MasterOffset(RespClient redis) => redis.Ask("ROLE") is { Items: [{ Text: "master" }, { Number: var offset }, ..] }
+    internal long MasterOffset(RespClient redis) => MasterOffset(redis.Ask("ROLE"));
+
+    /// <summary>Of an answer to <c>ROLE</c>.</summary>
+    /// <inheritdoc cref="MasterOffset(RespClient)"/>
+    internal long MasterOffset(RespReply role) => role is { Items: [{ Text: "master" }, { Number: var offset }, ..] }
         ? offset
         : throw new IOException($"{Name} is not a master: another than kernel B has made it a replica.");
 
@@ -109,6 +117,26 @@ internal sealed class RedisService(ServiceDefinition definition) : IReplicatedSe
     /// <returns>How far a replica has executed its master's stream.</returns>
     internal static long Offset(RespClient redis) =>
         redis.Ask("ROLE") is { Items: [{ Text: "slave" }, _, _, _, { Number: var offset }] } ? offset : throw new IOException("Redis is no replica any more.");
+
+    private sealed class WriteHold(RedisService service, RespClient redis) : IWriteHold
+    {
+        public long Hold() => service.Hold(redis);
+
+        public void Rehearse()
+        {
+            try
+            {
+                service.Hold(redis, "0");
+            }
+            catch
+            {
+                Dispose();
+                throw;
+            }
+        }
+
+        public void Dispose() => redis.Dispose();
+    }
 
     private sealed class Promotion(RedisService service, RespClient redis) : IPromotion
     {

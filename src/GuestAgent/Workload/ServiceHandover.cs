@@ -23,6 +23,7 @@ public sealed class ServiceHandover(
     private static readonly TimeSpan ReadyPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private ImmutableList<IPromotion> _promotions = [];
+    private ImmutableDictionary<string, IWriteHold> _holds = ImmutableDictionary<string, IWriteHold>.Empty;
     private readonly List<(string Part, TimeSpan Time)> _parts = [];
     private long _synced;
     private volatile bool _holding;
@@ -73,7 +74,7 @@ public sealed class ServiceHandover(
                 Invitations = Invite(replicated),
             });
             AwaitReady(context, instance, patience);
-            replicated.ForEach(service => service.Rehearse());
+            PrepareHolds(replicated);
             Couple(replicated);
         });
         context.Facts["services"] = string.Join(", ", services.Select(service => $"{service.Name} ({service.Handover})"));
@@ -84,10 +85,12 @@ public sealed class ServiceHandover(
     public void Hold(StepContext context, uint instance)
     {
         _holding = true;
+        // Of a kernel with one CPU left the clients' requests have the rest.
+        using Urgency urgency = new();
         foreach (IReplicatedService service in Replicated())
         {
             long started = Stopwatch.GetTimestamp();
-            long offset = watch.Hold(service);
+            long offset = watch.Hold(service, _holds.GetValueOrDefault(service.Name));
             journals.LayOut(service.Name, offset);
             LinkMessage question = new() { Sequence = 0, Kind = LinkMessage.SyncService, Services = [service.Name], Offset = offset, HeldNanoseconds = Stopwatch.GetElapsedTime(started).Ticks * TimeSpan.NanosecondsPerTick };
             context.Measure($"sync.{service.Name}", () => Ask(context, instance, question));
@@ -99,6 +102,7 @@ public sealed class ServiceHandover(
     /// <summary>Writes go on. Nothing has happened to this kernel since they were held. Idempotent.</summary>
     public void LetGo()
     {
+        ForgetHolds();
         if (_holding)
         {
             watch.End();
@@ -113,6 +117,7 @@ public sealed class ServiceHandover(
     /// <exception cref="IOException">Of one service or several; facts of the step say the same.</exception>
     public void ComeBack(StepContext context)
     {
+        ForgetHolds();
         inPlace.ComeBack(context);
         List<string> problems = [];
         foreach (IReplicatedService service in Replicated())
@@ -206,9 +211,10 @@ public sealed class ServiceHandover(
         {
             context.Measure($"promote.{promotion.Name}", promotion.Confirm);
         }
-
-        context.Measure("journal", () => journals.Begin(context));
     }
+
+    /// <summary>Writes that <see cref="BeginPromotion"/> held go on, where the service journals them.</summary>
+    public void BeginJournals(StepContext context) => context.Measure("journal", () => journals.Begin(context));
 
     /// <summary>There is no way back any more: writes go on.</summary>
     public void Committed()
@@ -324,6 +330,26 @@ public sealed class ServiceHandover(
         }
 
         watch.Begin(coupled);
+    }
+
+    private void PrepareHolds(List<IReplicatedService> services)
+    {
+        ForgetHolds();
+        foreach (IReplicatedService service in services)
+        {
+            if (service.PrepareHold() is { } hold)
+            {
+                _holds = _holds.Add(service.Name, hold);
+            }
+        }
+    }
+
+    private void ForgetHolds()
+    {
+        foreach (IWriteHold hold in Interlocked.Exchange(ref _holds, ImmutableDictionary<string, IWriteHold>.Empty).Values)
+        {
+            hold.Dispose();
+        }
     }
 
     private IEnumerable<(string Name, string? Problem)> Copies()

@@ -19,6 +19,7 @@ public sealed class JournalledRedisTests : IDisposable
     private readonly MappedJournal _memory = new();
     private readonly RedisService _serviceA;
     private readonly RedisService _serviceB;
+    private JournalledRedis? _ahead;
 
     /// <summary>Up to the park and the promotion, as in an upgrade.</summary>
     public JournalledRedisTests()
@@ -36,6 +37,8 @@ public sealed class JournalledRedisTests : IDisposable
     /// <summary>B, which follows A, becomes the master at an offset.</summary>
     private void Promote(long offset)
     {
+        _ahead?.Dispose();
+        _ahead = new JournalledRedis(_serviceB, _memory.Journal);
         _serviceB.CatchUp(offset);
         _memory.Journal.LayOut(Guid.NewGuid(), offset);
         using IPromotion promotion = _serviceB.Prepare();
@@ -77,6 +80,7 @@ public sealed class JournalledRedisTests : IDisposable
         _b.Ask("INCR", "counter");
         using (JournalledRedis second = new(_serviceB, _memory.Again()))
         {
+            second.Begin();
             second.Hold();
         }
 
@@ -89,6 +93,7 @@ public sealed class JournalledRedisTests : IDisposable
     {
         _b.Kill();
         _b.StartAgain();
+        Should.Throw<IOException>(Follow);
         Should.Throw<IOException>(Follow).Message.ShouldContain("cannot go on from offset");
     }
 
@@ -192,7 +197,7 @@ public sealed class JournalledRedisTests : IDisposable
     public async Task Writes_go_on_while_it_journals_and_wait_when_that_is_full()
     {
         _memory.Journal.IsNearlyFull.ShouldBeFalse();
-        using JournalledProbation probation = new(() => [Follow()], [], NullLogger.Instance);
+        using JournalledProbation probation = new(() => [Connect()], [], NullLogger.Instance);
         probation.Begin();
         _b.Ask("SET", "let", "go").ShouldBe(["OK"]); // Waits for it.
         Eventually(() => _memory.Journal.End > _memory.Journal.Start + "let".Length);
@@ -232,12 +237,29 @@ public sealed class JournalledRedisTests : IDisposable
 
     public void Dispose()
     {
+        _ahead?.Dispose();
         _a.Dispose();
         _b.Dispose();
         _memory.Dispose();
     }
 
-    private JournalledRedis Follow() => new(_serviceB, _memory.Journal);
+    /// <summary>As the product does: first what was connected while it was a copy.</summary>
+    private JournalledRedis Connect() => Interlocked.Exchange(ref _ahead, null) ?? new JournalledRedis(_serviceB, _memory.Journal);
+
+    private JournalledRedis Follow()
+    {
+        JournalledRedis followed = Connect();
+        try
+        {
+            followed.Begin();
+            return followed;
+        }
+        catch
+        {
+            followed.Dispose();
+            throw;
+        }
+    }
 
     private int Replay()
     {

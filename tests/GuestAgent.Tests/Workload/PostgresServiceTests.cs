@@ -39,7 +39,7 @@ public sealed class PostgresServiceTests : IDisposable
         _a.Kill();
         File.Exists(_b.PasswordFile).ShouldBeFalse();
         (_a.Log + _b.Log).ShouldNotContain(invitation.Password);
-        _b.Service.Rehearse();
+        _b.Service.PrepareHold().ShouldBeNull();
         Follow(_b, New());
         using ICoupling next = _b.Service.Couple();
         _b.Ask("insert into t values (3)");
@@ -67,7 +67,7 @@ public sealed class PostgresServiceTests : IDisposable
         CopyWatch watch = new(NullLogger<CopyWatch>.Instance);
         watch.Begin([(_a.Service, _a.Service.Couple())]);
         _a.Ask("insert into t values (1)");
-        _b.Service.CatchUp(watch.Hold(_a.Service));
+        _b.Service.CatchUp(watch.Hold(_a.Service, prepared: null));
         watch.Begin([(_a.Service, _a.Service.Couple())]);
         _b.Kill();
         Task writing = _a.AskAsync("insert into t values (2)");

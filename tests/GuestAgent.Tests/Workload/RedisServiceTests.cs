@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
 using TwinKernel.Fleet.GuestAgent.Workload;
 
 namespace TwinKernel.Fleet.GuestAgent.Tests.Workload;
@@ -26,6 +27,26 @@ public sealed class RedisServiceTests : IDisposable
     {
         _redis.Hold().ShouldBe(42);
         _said.ShouldBe(["CLIENT PAUSE 86400000 WRITE", "ROLE"]);
+    }
+
+    [Fact]
+    public void What_holds_them_is_connected_ahead_and_has_been_rehearsed_without_an_effect()
+    {
+        using IWriteHold hold = _redis.PrepareHold();
+        _said.ShouldBe(["CLIENT PAUSE 0 WRITE", "ROLE"]);
+        _said.Clear();
+        hold.Hold().ShouldBe(42);
+        _said.ShouldBe(["CLIENT PAUSE 86400000 WRITE", "ROLE"]);
+    }
+
+    [Fact]
+    public void A_connection_that_broke_meanwhile_is_no_reason_not_to_hold_them()
+    {
+        CopyWatch watch = new(NullLogger<CopyWatch>.Instance);
+        using IWriteHold hold = _redis.PrepareHold();
+        _answer = command => command == "ROLE" && _said.Count < 5 ? "" : command == "ROLE" ? Master : "+OK\r\n";
+        watch.Hold(_redis, hold).ShouldBe(42);
+        _said.ShouldBe(["CLIENT PAUSE 0 WRITE", "ROLE", "CLIENT PAUSE 86400000 WRITE", "ROLE", "CLIENT PAUSE 86400000 WRITE", "ROLE"]);
     }
 
     [Fact]
