@@ -58,6 +58,7 @@ HANDLER(twin_given_memory, twinkernel_give_memory)
 HANDLER(twin_given_take_memory, twinkernel_give_memory)
 HANDLER(twin_parent_ready, twinkernel_ready)
 HANDLER(twin_parent_wait_parked, twinkernel_wait_parked)
+HANDLER(twin_parent_connections, twinkernel_connections)
 HANDLER(twin_function_adopt, twinkernel_adopt_function)
 HANDLER(twin_function_release, twinkernel_release_function)
 HANDLER(twin_parent_return, twinkernel_return)
@@ -96,6 +97,7 @@ static const struct request requests[] = {
 	REQUEST(TWINKERNEL_IOC_GIVE_MEMORY, twin_given_memory, twinkernel_give_memory, 24),
 	REQUEST(TWINKERNEL_IOC_TAKE_MEMORY, twin_given_take_memory, twinkernel_give_memory, 24),
 	REQUEST(TWINKERNEL_IOC_RELEASE_MEMORY, twin_adopt_release_memory, twinkernel_release_memory, 24),
+	REQUEST(TWINKERNEL_IOC_CONNECTIONS, twin_parent_connections, twinkernel_connections, 24),
 	REQUEST(TWINKERNEL_IOC_TAKE_CPU, twin_instance_take_cpu, twinkernel_give_cpu, 16),
 	REQUEST(TWINKERNEL_IOC_PRESERVE_MEMORY, twin_preserved_memory, twinkernel_preserve_memory, 24),
 	REQUEST(TWINKERNEL_IOC_PRESERVE, twin_preserved_make, twinkernel_preserve, 48),

@@ -11,7 +11,7 @@
  *   talk              mailbox.c   one message each way     READY                          parent.c
  *   network           link.c      rings and doorbells      the same                       link.c
  *   keep what stays   preserved.c pieces with names        the same devices               preserved.c, piece.c
- *   park              park.c      PARKED, wall clock       wait for it, adopt functions   function.c
+ *   park              park.c      PARKED, clock, who waits wait for it, adopt functions   function.c
  *                                                          commit, adopt memory           adopt.c
  *
  * Unhappy paths: an instance that never reports, or that is no longer wanted, is stopped (INIT) while this

@@ -273,6 +273,22 @@ int twin_parent_wait_parked(struct twinkernel_wait_parked *wait)
 	return 0;
 }
 
+/* TWINKERNEL_IOC_CONNECTIONS */
+int twin_parent_connections(struct twinkernel_connections *list)
+{
+	if (list->reserved)
+		return -EINVAL;
+	if (!READ_ONCE(has_parent))
+		return -ENOENT;
+	if (!twin_parent_parked())
+		return -EAGAIN;
+	list->count = min_t(u32, READ_ONCE(control->connection_count), ARRAY_SIZE(control->connections));
+	if (list->connections && copy_to_user(u64_to_user_ptr(list->connections), control->connections,
+					      min(list->capacity, list->count) * sizeof(control->connections[0])))
+		return -EFAULT;
+	return 0;
+}
+
 /* TWINKERNEL_IOC_RETURN */
 int twin_parent_return(struct twinkernel_return *request)
 {

@@ -27,6 +27,7 @@ void twin_parent_forget(void);
 
 int twin_parent_ready(struct twinkernel_ready *ready);
 int twin_parent_wait_parked(struct twinkernel_wait_parked *wait);
+int twin_parent_connections(struct twinkernel_connections *list);
 int twin_parent_return(struct twinkernel_return *request);
 
 #endif

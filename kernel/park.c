@@ -16,6 +16,7 @@
 #include <asm/tsc.h>
 #include "include/abi/control.h"
 #include "compat/compat.h"
+#include "connections.h"
 #include "control.h"
 #include "cpu.h"
 #include "doze.h"
@@ -100,6 +101,7 @@ static int stay_parked(void *data)
 
 	twin_pci_quiesce_set(&stay->functions);
 	twin_ioapic_keep();
+	control->connection_count = twin_connections_list(control->connections, ARRAY_SIZE(control->connections));
 	start = rdtsc_ordered();
 	twin_control_publish_parked(control);
 

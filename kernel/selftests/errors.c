@@ -200,6 +200,8 @@ static void only_in_an_instance(void)
 	REFUSED(EINVAL, READY, "ready with a reserved member", twinkernel_ready, .reserved = 1);
 	REFUSED(EINVAL, WAIT_PARKED, "wait for too long", twinkernel_wait_parked, .timeout_ms = 60001);
 	REFUSED(ENOENT, WAIT_PARKED, "wait without a parent", twinkernel_wait_parked, .timeout_ms = 10);
+	REFUSED(EINVAL, CONNECTIONS, "connections with a reserved member", twinkernel_connections, .reserved = 1);
+	REFUSED(ENOENT, CONNECTIONS, "connections without a parent", twinkernel_connections);
 	REFUSED(ENOENT, ADOPT_FUNCTION, "adopt without a parent", twinkernel_adopt_function);
 	REFUSED(EINVAL, RELEASE_MEMORY, "release memory with a reserved member", twinkernel_release_memory, .reserved = 1);
 	REFUSED(ENOENT, RELEASE_MEMORY, "release memory without a parent", twinkernel_release_memory);

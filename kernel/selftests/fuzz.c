@@ -19,7 +19,7 @@
 #include "twintest.h"
 
 #define SECONDS		15
-#define REQUESTS	0x18	/* a little more than there are */
+#define REQUESTS	0x19	/* a little more than there are */
 #define BYTES_MAX	192
 
 static uint64_t state;
@@ -58,6 +58,7 @@ static const uint16_t sizes[REQUESTS] = {
 	sizeof(struct twinkernel_give_function), sizeof(struct twinkernel_give_function),
 	sizeof(struct twinkernel_release_function), sizeof(struct twinkernel_give_memory),
 	sizeof(struct twinkernel_give_memory), sizeof(struct twinkernel_release_memory),
+	sizeof(struct twinkernel_connections),
 };
 
 /* A value that some member may well have. */

@@ -12,6 +12,7 @@ static uint32_t launch_and_talk(struct claimed *claimed, const char *name)
 	uint32_t instance;
 
 	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
+	connect_to_itself();
 	must(set_cpu(1, false), "CPU 1 offline");
 	claim_memory(claimed, 4);
 	load_image(claimed, name);
@@ -37,7 +38,9 @@ static void ends(const char *name)
 static void takes_all(const char *name)
 {
 	(void)name;
-	own_all();
+	take_over();
+	find_connections(2);
+	own_rest();
 	use_memory();
 	find_preserved(1);
 }
@@ -129,7 +132,9 @@ static void panics_armed(const char *name)
 static void takes_over(const char *name)
 {
 	(void)name;
-	own_all();
+	take_over();
+	find_connections(0);
+	own_rest();
 }
 SCENARIO(failover, panics_armed, takes_over);
 

@@ -52,6 +52,35 @@ bool network_up(const char *address, int timeout_ms)
 	return interface_up(network_card, address, timeout_ms);
 }
 
+/* A connection from the card's address to itself, for as long as this process lives. */
+void connect_to_itself(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(7777) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	inet_aton("10.0.2.15", &address.sin_addr);
+	must(interface_up("lo", "127.0.0.1", 1000), "the loopback interface");	/* what a kernel sends to itself goes there */
+	must(!bind(listener, (struct sockaddr *)&address, sizeof(address)) && !listen(listener, 1) &&
+	     !connect(one, (struct sockaddr *)&address, sizeof(address)) && accept(listener, NULL, NULL) >= 0,
+	     "a TCP connection (%m)");
+}
+
+/* In the launched kernel, behind the park: both ends of that connection are told of, or none after a panic. */
+void find_connections(int ends)
+{
+	struct twinkernel_connection found[8] = {};
+	struct twinkernel_connections list = {
+		.size = sizeof(list), .capacity = 8, .connections = (uintptr_t)found,
+	};
+	int seen = 0;
+
+	must(!ioctl(device, TWINKERNEL_IOC_CONNECTIONS, &list), "ask for connections (%m)");
+	for (uint32_t i = 0; i < list.count && i < 8; i++)
+		seen += found[i].local == inet_addr("10.0.2.15") && found[i].remote == found[i].local &&
+			(found[i].local_port == htons(7777)) != (found[i].remote_port == htons(7777));
+	check(seen == ends && list.count == (uint32_t)ends, "the old kernel had %u connections with others", list.count);
+}
+
 static uint16_t checksum(const void *bytes, size_t count)
 {
 	const uint16_t *words = bytes;

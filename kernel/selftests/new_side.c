@@ -134,7 +134,9 @@ void get_ready(void)
 {
 	struct twinkernel_ready ready = { .size = sizeof(ready) };
 	struct twinkernel_commit early = { .size = sizeof(early) };
+	struct twinkernel_connections connections = { .size = sizeof(connections) };
 
+	check(ioctl(device, TWINKERNEL_IOC_CONNECTIONS, &connections) && errno == EAGAIN, "no connections before the park");
 	check(ioctl(device, TWINKERNEL_IOC_COMMIT, &early) && errno == EAGAIN, "no commit before the park");
 	check(!write_file("/sys/devices/system/cpu/cpu1/online", "1"), "the old kernel's CPU refuses to go online here");
 	must(!ioctl(device, TWINKERNEL_IOC_READY, &ready), "ready (%m)");

@@ -62,6 +62,8 @@ extern const char *network_card;	/* eth0, unless a test has several */
 bool network_up(const char *address, int timeout_ms);
 bool interface_up(const char *name, const char *address, int timeout_ms);
 bool ping(const char *address, int timeout_ms);
+void connect_to_itself(void);
+void find_connections(int ends);
 
 /* old_side.c: what the running kernel's agent does. */
 struct claimed {

@@ -12,7 +12,7 @@
 #include "../uapi/twinkernel.h"
 
 #define TWIN_CONTROL_MAGIC	0x4c4f5254434e5754ULL	/* "TWNCTROL" */
-#define TWIN_CONTROL_VERSION	1
+#define TWIN_CONTROL_VERSION	2
 #define TWIN_CONTROL_MAX_CPUS	512
 #define TWIN_CONTROL_MAX_FUNCTIONS	16
 #define TWIN_CONTROL_MAX_MEMORY		256
@@ -113,6 +113,8 @@ struct twin_control {
 	__u32 cpus[TWIN_CONTROL_MAX_CPUS];	/* their APIC ids; written before cpu_count; TWIN_CONTROL_NO_CPU: taken back */
 	__u32 functions[TWIN_CONTROL_MAX_FUNCTIONS];	/* given before the park; 0: none */
 	__u64 memory[TWIN_CONTROL_MAX_MEMORY];	/* as well */
+	__u32 connection_count;	/* entries in connections[], valid when parked */
+	struct twinkernel_connection connections[TWINKERNEL_MAX_CONNECTIONS];
 
 	/* Written by the instance. */
 	__u32 child_state __attribute__((aligned(64)));	/* enum twinkernel_state */

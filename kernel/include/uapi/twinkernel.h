@@ -383,6 +383,28 @@ struct twinkernel_wait_parked {
 };
 
 /*
+ * TWINKERNEL_IOC_CONNECTIONS: TCP connections over IPv4 that the parent had with other hosts when it parked, and whose other
+ * ends may wait for it; at most TWINKERNEL_MAX_CONNECTIONS, none after a panic. Semantics of capacity and count as in the query.
+ *   -EAGAIN the parent has not parked
+ */
+#define TWINKERNEL_MAX_CONNECTIONS	1024
+
+struct twinkernel_connection {
+	__be32 local;
+	__be32 remote;
+	__be16 local_port;
+	__be16 remote_port;
+};
+
+struct twinkernel_connections {
+	__u32 size;
+	__u32 capacity;
+	__u32 count;		/* out */
+	__u32 reserved;
+	__u64 connections;	/* struct twinkernel_connection * */
+};
+
+/*
  * TWINKERNEL_IOC_ADOPT_FUNCTION: scan one PCI function, keep the addresses that its BARs have, and hand
  * it to the drivers. Returns when the driver's probe has run.
  *   -EAGAIN the parent has not parked; -ENODEV nothing there; -EEXIST adopted already (the device is
@@ -545,6 +567,7 @@ struct twinkernel_preserved {
 #define TWINKERNEL_IOC_GIVE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x15, struct twinkernel_give_memory)
 #define TWINKERNEL_IOC_TAKE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x16, struct twinkernel_give_memory)
 #define TWINKERNEL_IOC_RELEASE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x17, struct twinkernel_release_memory)
+#define TWINKERNEL_IOC_CONNECTIONS	_IOWR(TWINKERNEL_IOC_MAGIC, 0x18, struct twinkernel_connections)
 #define TWINKERNEL_IOC_TAKE_CPU		_IOWR(TWINKERNEL_IOC_MAGIC, 0x24, struct twinkernel_give_cpu)
 #define TWINKERNEL_IOC_PRESERVE_MEMORY	_IOWR(TWINKERNEL_IOC_MAGIC, 0x28, struct twinkernel_preserve_memory)
 #define TWINKERNEL_IOC_PRESERVE		_IOWR(TWINKERNEL_IOC_MAGIC, 0x29, struct twinkernel_preserve)

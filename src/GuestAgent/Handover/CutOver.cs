@@ -13,7 +13,7 @@ namespace TwinKernel.Fleet.GuestAgent.Handover;
 /// address, CPUs and memory come back and this kernel goes on.
 /// </summary>
 public sealed partial class CutOver(
-    ITwinKernelDevice device, GuestNetwork network, TwinInstances instances, TwinLink link, HandoverOffer offer, GiveBack giveBack, ServiceHandover services, StepRunner runner, StepHooks hooks, ILogger<CutOver> logger)
+    ITwinKernelDevice device, GuestNetwork network, TwinInstances instances, HandoverOffer offer, GiveBack giveBack, ServiceHandover services, StepRunner runner, StepHooks hooks, ILogger<CutOver> logger)
 {
     /// <summary>One second of silence: an emulated CPU on a busy host stands still for hundreds of milliseconds without being dead.</summary>
     public const uint DefaultPatienceMs = 1000;
@@ -50,8 +50,6 @@ public sealed partial class CutOver(
             GuestInterface own = network.Interface!;
             NetworkConfiguration configuration = network.Configuration!;
             IReadOnlyList<Neighbour> neighbours = network.Neighbours();
-            // As late as nobody waits for it: most connections to a web server are younger than the agreement.
-            link.Tell(instance.Id, new LinkMessage { Sequence = 0, Kind = LinkMessage.Connections, Established = TcpConnection.Write(network.Connections()) });
             services.Hold(context, instance.Id);
             ParkResult result = device.Park(instance.Id, TimeSpan.FromMilliseconds(patienceMs), [own.Function]);
             context.Add("parked", result.Parked);

@@ -36,7 +36,6 @@ public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network
             SlotBytes = device.Slots().Where(slot => slot.Id == instance.Slot).Select(slot => slot.Bytes).FirstOrDefault(),
             Failover = failover,
             Neighbours = Neighbour.Write(network.Neighbours()),
-            Connections = failover ? null : TcpConnection.Write(network.Connections()),
         };
         context.Measure("agree", () =>
             link.Ask(instance.Id, new LinkMessage { Sequence = 0, Kind = LinkMessage.Handover, Order = order }, AnswerPatience, context.Cancellation));

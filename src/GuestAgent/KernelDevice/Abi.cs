@@ -15,6 +15,7 @@ internal static class Abi
     public const int ImageIdBytes = 72;
     public const int PreservedNameBytes = 32;
     public const int MaxPreserved = 32;
+    public const int MaxConnections = 1024;
 
     public const uint QueryHasParent = 1u << 0;
     public const uint QueryParentParked = 1u << 1;
@@ -54,6 +55,7 @@ internal static class Abi
     public const byte IocGiveMemory = 0x15;
     public const byte IocTakeMemory = 0x16;
     public const byte IocReleaseMemory = 0x17;
+    public const byte IocConnections = 0x18;
     public const byte IocTakeCpu = 0x24;
     public const byte IocPreserveMemory = 0x28;
     public const byte IocPreserve = 0x29;
@@ -303,6 +305,25 @@ internal struct AbiWaitParked
     public uint Size;
     public uint TimeoutMs;
     public ulong ParkedAgeNs;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiConnection
+{
+    public uint Local;
+    public uint Remote;
+    public ushort LocalPort;
+    public ushort RemotePort;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct AbiConnections
+{
+    public uint Size;
+    public uint Capacity;
+    public uint Count;
+    public uint Reserved;
+    public ulong Connections;
 }
 
 [StructLayout(LayoutKind.Sequential)]

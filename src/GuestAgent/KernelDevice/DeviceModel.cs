@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace TwinKernel.Fleet.GuestAgent.KernelDevice;
 
 /// <summary>One present CPU as the module sees it.</summary>
@@ -86,6 +88,9 @@ public readonly record struct PciFunction(uint Bus, uint Devfn)
         return true;
     }
 }
+
+/// <summary>A TCP connection over IPv4 that a kernel had with another host.</summary>
+public readonly record struct TcpConnection(IPAddress Local, ushort LocalPort, IPAddress Remote, ushort RemotePort);
 
 /// <summary>Where an instance begins. All physical addresses inside its slot; <see cref="Link"/> is <c>BootPlanner.LinkBytes</c> long.</summary>
 public readonly record struct LaunchAddresses(ulong Entry, ulong BootParams, ulong PageTable, ulong Control, ulong Link);

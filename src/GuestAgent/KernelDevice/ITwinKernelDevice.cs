@@ -55,6 +55,9 @@ public interface ITwinKernelDevice
     /// <summary>How long before the return the parent had parked. Null: it has not within <paramref name="timeout"/>, at most a minute.</summary>
     TimeSpan? WaitParked(TimeSpan timeout);
 
+    /// <summary>TCP connections of the parked parent over IPv4 that others may wait for; at most 1,024, and none after a panic.</summary>
+    IReadOnlyList<TcpConnection> Connections();
+
     /// <summary>Binds one PCI function here; one that was adopted before is a success.</summary>
     void AdoptFunction(PciFunction function);
 

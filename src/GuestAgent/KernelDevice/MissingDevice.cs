@@ -39,6 +39,8 @@ internal sealed class MissingDevice(DeviceException reason) : ITwinKernelDevice
 
     public TimeSpan? WaitParked(TimeSpan timeout) => throw Refusal();
 
+    public IReadOnlyList<TcpConnection> Connections() => throw Refusal();
+
     public void AdoptFunction(PciFunction function) => throw Refusal();
 
     public void Return() => throw Refusal();

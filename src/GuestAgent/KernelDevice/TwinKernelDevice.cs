@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -285,6 +287,28 @@ internal sealed unsafe class TwinKernelDevice : ITwinKernelDevice, IDisposable
                     return null;
             }
         }
+    }
+
+    public IReadOnlyList<TcpConnection> Connections()
+    {
+        Span<AbiConnection> room = new AbiConnection[Abi.MaxConnections];
+        AbiConnections connections = new() { Size = (uint)sizeof(AbiConnections), Capacity = Abi.MaxConnections };
+        fixed (AbiConnection* first = room)
+        {
+            connections.Connections = (ulong)first;
+            Ask(Abi.IocConnections, ref connections, "CONNECTIONS", "");
+        }
+
+        List<TcpConnection> found = [];
+        foreach (AbiConnection each in room[..(int)Math.Min(connections.Count, Abi.MaxConnections)])
+        {
+            found.Add(new TcpConnection(Address(each.Local), Port(each.LocalPort), Address(each.Remote), Port(each.RemotePort)));
+        }
+
+        return found;
+
+        static IPAddress Address(uint inNetworkOrder) => new(inNetworkOrder);
+        static ushort Port(ushort inNetworkOrder) => BinaryPrimitives.ReverseEndianness(inNetworkOrder);
     }
 
     public void AdoptFunction(PciFunction function)

@@ -19,7 +19,6 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
     private const string Functions = "/sys/bus/pci/devices";
 
     /// <summary>More do not fit into one message to kernel B beside all else.</summary>
-    private const int MostConnections = 1000;
     private const int MostNeighbours = 200;
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(1);
     private volatile GuestInterface? _interface;
@@ -148,19 +147,15 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
         }
     }
 
-    /// <summary>Established connections with others over the card; at most 1,000.</summary>
-    public IReadOnlyList<TcpConnection> Connections() => Configuration is { } own
-        ? [.. new[] { "/proc/net/tcp", "/proc/net/tcp6" }.SelectMany(table => TcpConnection.Parse(files.TryRead(table) ?? "", own.Address)).Take(MostConnections)]
-        : [];
-
     /// <summary>Whom this kernel has resolved over the card, the gateway first; at most 200.</summary>
     public IReadOnlyList<Neighbour> Neighbours() => Interface is { } card
         ? [.. Neighbour.Parse(files.TryRead("/proc/net/arp") ?? "", card.Name).OrderByDescending(neighbour => neighbour.Host.Equals(Configuration?.Gateway)).Take(MostNeighbours)]
         : [];
 
-    /// <summary>The other ends of connections that ended with the kernel before are told so.</summary>
+    /// <summary>The other ends of connections that ended with the kernel before are told so, of those over the card.</summary>
     /// <returns>How many were.</returns>
-    public int Tickle(IReadOnlyList<TcpConnection> connections) => Configuration is { } own && connections.Count > 0 ? stack.Tickle(own.Address, connections) : 0;
+    public int Tickle(IReadOnlyList<TcpConnection> connections) =>
+        Configuration is { } own && connections.Where(connection => connection.Local.Equals(own.Address)).ToArray() is { Length: > 0 } ended ? stack.Tickle(own.Address, ended) : 0;
 
     private void Configure(GuestInterface target, NetworkConfiguration configuration, IReadOnlyList<Neighbour> neighbours)
     {

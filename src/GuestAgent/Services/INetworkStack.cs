@@ -1,4 +1,5 @@
 using System.Net;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
 
 namespace TwinKernel.Fleet.GuestAgent.Services;
 

@@ -110,7 +110,7 @@ internal sealed unsafe class IoctlNetworkStack : INetworkStack
             socket.Bind(new IPEndPoint(own, 0));
             for (; asked < connections.Count; asked++)
             {
-                socket.SendTo(connections[asked].Tickle(own), new IPEndPoint(connections[asked].RemoteAddress, 0));
+                socket.SendTo(TickleSegment.Of(connections[asked]), new IPEndPoint(connections[asked].Remote, 0));
             }
         }
         catch (SocketException)

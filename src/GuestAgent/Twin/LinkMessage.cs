@@ -15,7 +15,6 @@ internal sealed record LinkMessage
     public const string WarmServices = "warm-services";
     public const string ServicesReady = "services-ready";
     public const string SyncService = "sync-service";
-    public const string Connections = "connections";
     public const string Done = "done";
     public const string Refused = "refused";
 
@@ -55,9 +54,6 @@ internal sealed record LinkMessage
     /// <summary>How long it took kernel A to hold the service's writes.</summary>
     public long? HeldNanoseconds { get; init; }
 
-    /// <summary>In place of the order's: those at the park.</summary>
-    public byte[]? Established { get; init; }
-
     /// <summary>Why it was refused.</summary>
     public string? Error { get; init; }
 }
@@ -93,9 +89,6 @@ public sealed record HandoverOrder
 
     /// <summary>Whom kernel A has resolved, as <see cref="Services.Neighbour.Write"/> has them. Null: not known.</summary>
     public byte[]? Neighbours { get; init; }
-
-    /// <summary>That end with kernel A, at the agreement, as <see cref="Services.TcpConnection.Write"/> has them. Null: not known.</summary>
-    public byte[]? Connections { get; init; }
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

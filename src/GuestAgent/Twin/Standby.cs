@@ -27,7 +27,6 @@ public sealed partial class Standby(
 
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(2);
     private volatile HandoverOrder? _order;
-    private volatile byte[]? _established;
 
     /// <summary>What kernel A handed over; null before.</summary>
     public HandoverOrder? Order => _order;
@@ -82,9 +81,6 @@ public sealed partial class Standby(
                 case { Kind: LinkMessage.WarmServices or LinkMessage.ServicesReady or LinkMessage.SyncService }:
                     services.Answer(question);
                     break;
-                case { Kind: LinkMessage.Connections, Established: { } established }:
-                    _established = established;
-                    break;
                 case { Kind: LinkMessage.Handover, Order: { } order }:
                     Accept(order);
                     break;
@@ -124,7 +120,7 @@ public sealed partial class Standby(
             using (new Urgency())
             {
                 // Behind the promotion, since they come anew at once, and in front of all that no answer to a reader waits for.
-                context.Measure("tickle", () => context.Facts["connections"] = string.Create(CultureInfo.InvariantCulture, $"{network.Tickle(TcpConnection.Read(_established ?? order.Connections))}"));
+                context.Measure("tickle", () => context.Facts["connections"] = string.Create(CultureInfo.InvariantCulture, $"{network.Tickle(device.Connections())}"));
             }
 
             services.BeginJournals(context);
@@ -176,10 +172,7 @@ public sealed partial class Standby(
                         AwaitParked();
                     }
 
-                    if (question.Kind != LinkMessage.Connections)
-                    {
-                        device.Send(0, TwinLink.Write(answer));
-                    }
+                    device.Send(0, TwinLink.Write(answer));
                 }
             }
         }

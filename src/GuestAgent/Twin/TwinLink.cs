@@ -42,19 +42,6 @@ public sealed class TwinLink(ITwinKernelDevice device, TimeProvider time)
         }
     }
 
-    /// <summary>Tells kernel B's agent what is of use to it and not needed; there is no answer. Left out when it has not fetched the message before yet.</summary>
-    internal void Tell(uint instance, LinkMessage message)
-    {
-        try
-        {
-            device.Send(instance, Write(message with { Sequence = unchecked((ulong)time.GetTimestamp()) }));
-        }
-        catch (DeviceException)
-        {
-            // The link decides nothing here.
-        }
-    }
-
     /// <summary>Null: not a message of this kind. What the other kernel wrote is never trusted to be well-formed.</summary>
     internal static LinkMessage? Read(ReadOnlySpan<byte> bytes)
     {

@@ -239,6 +239,11 @@ public sealed class FakeDevice : ITwinKernelDevice
         return ParentParked ? TimeSpan.FromMilliseconds(1) : null;
     }
 
+    /// <summary>What a parked parent had.</summary>
+    public IReadOnlyList<TcpConnection> OfParent { get; set; } = [];
+
+    public IReadOnlyList<TcpConnection> Connections() => OfParent;
+
     public void AdoptFunction(PciFunction function) => Called($"ADOPT_FUNCTION {function}");
 
     public void Return() => Called("RETURN");

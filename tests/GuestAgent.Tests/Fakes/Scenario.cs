@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TwinKernel.Fleet.GuestAgent.Handover;
 using TwinKernel.Fleet.GuestAgent.Hooks;
 using TwinKernel.Fleet.GuestAgent.Journal;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Preserved;
 using TwinKernel.Fleet.GuestAgent.Probation;
@@ -105,7 +106,7 @@ internal sealed class Scenario : IDisposable
             new Start(Device, Journal),
             new AwaitStandby(Device, instances, standbyNetwork, offer, Services, TimeProvider.System),
             new Transfer(Device, Journal, Guest, memory, cpus, Network, instances, link),
-            new CutOver(Device, Network, instances, link, offer, giveBack, Services, Runner, hooks, NullLogger<CutOver>.Instance),
+            new CutOver(Device, Network, instances, offer, giveBack, Services, Runner, hooks, NullLogger<CutOver>.Instance),
             commit,
             new RollBack(Device, Journal, giveBack, image),
             new KexecLoad(image, Guest),
@@ -195,7 +196,7 @@ internal sealed class RecordingStack : INetworkStack
 
     public int Tickle(System.Net.IPAddress own, IReadOnlyList<TcpConnection> connections)
     {
-        Configured.Add($"{own} tickles {string.Join(' ', connections.Select(connection => $"{connection.RemoteAddress}:{connection.RemotePort} of {connection.LocalPort}"))}");
+        Configured.Add($"{own} tickles {string.Join(' ', connections.Select(connection => $"{connection.Remote}:{connection.RemotePort} of {connection.LocalPort}"))}");
         return connections.Count;
     }
 

@@ -31,13 +31,4 @@ public sealed class TwinLinkTests
         StepFailure failure = Should.Throw<StepFailure>(() => new TwinLink(scenario.Device, TimeProvider.System).Ask(1, Question, TimeSpan.FromMilliseconds(30), cancellation));
         (failure.Reason, failure.Message).ShouldBe((Reasons.StandbySilent, "Kernel B's agent did not answer 'sync-service' within 0.0 s."));
     }
-
-    [Fact]
-    public void What_is_only_told_is_left_out_then()
-    {
-        using Scenario scenario = new();
-        scenario.Device.Failures.Enqueue(("SEND", Errno.EAGAIN));
-        new TwinLink(scenario.Device, TimeProvider.System).Tell(1, new LinkMessage { Sequence = 0, Kind = LinkMessage.Connections, Established = [] });
-        scenario.Device.Asked.ShouldBeEmpty();
-    }
 }
