@@ -30,7 +30,7 @@ u32 twin_connections_list(struct twinkernel_connection *into, u32 capacity)
 		const struct sock *sk;
 
 		sk_nulls_for_each(sk, node, &table->ehash[i].chain) {
-			/* A socket of IPv6 that an IPv4 connection came to has both addresses as well; one of IPv6 has a loopback address. */
+			/* A socket of IPv6 has them too, if the connection is of IPv4; otherwise a loopback address. */
 			if (!net_eq(sock_net(sk), &init_net) || !(1 << sk->sk_state & WAITED_ON) || ipv4_is_loopback(sk->sk_daddr))
 				continue;
 			if (count == capacity)
