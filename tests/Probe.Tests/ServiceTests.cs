@@ -61,7 +61,7 @@ public sealed class ServiceTests : IDisposable
     public async Task Connecting_needs_only_somebody_who_listens()
     {
         Seen seen = await Runs.RunAsync(Runs.Settings($"tcp://127.0.0.1:{server.Port}"), _ => server.Stall(Stall));
-        seen.Report.Total.Answered.ShouldBe(1000);
+        seen.Report.Total.Answered.ShouldBe(1000, seen.Report.ToJson());
     }
 
     [Fact]

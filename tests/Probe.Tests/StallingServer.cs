@@ -19,7 +19,7 @@ internal sealed class StallingServer : IDisposable
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         Port = ((IPEndPoint)listener.LocalEndPoint!).Port;
         datagrams.Bind(new IPEndPoint(IPAddress.Loopback, Port));
-        listener.Listen(512);
+        listener.Listen(4096); // more than any test sends: a server that gets no processor for a second refuses nobody
         Begin(Accept);
         Begin(() => Echo(datagrams));
     }

@@ -12,10 +12,30 @@ internal readonly ref struct Urgency
     private const int Fifo = 1; // SCHED_FIFO
     private const int ResetOnFork = 0x40000000;
     private const int Lowest = 1;
+    private readonly bool _raised;
 
-    public Urgency() => Set(Fifo | ResetOnFork, Lowest);
+    public Urgency()
+        : this(needed: true)
+    {
+    }
 
-    public void Dispose() => Set(Other, 0);
+    /// <param name="needed">False: the thread stays as it is.</param>
+    public Urgency(bool needed)
+    {
+        _raised = needed;
+        if (needed)
+        {
+            Set(Fifo | ResetOnFork, Lowest);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (_raised)
+        {
+            Set(Other, 0);
+        }
+    }
 
     private static unsafe void Set(int policy, int priority) => _ = Libc.SetScheduler(0, policy, &priority);
 }

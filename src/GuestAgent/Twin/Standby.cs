@@ -106,7 +106,8 @@ public sealed partial class Standby(
         try
         {
             context.Measure("services", () => services.BeginPromotion(context, parkedAge, mayHold: !order.Failover));
-            using (new Urgency())
+            // Whom the host has led to the card that is here is served meanwhile: what serves is not to wait for the adoption then.
+            using (new Urgency(needed: services.AreAwaited || !card.Serves))
             {
                 foreach (PciFunction function in order.Functions)
                 {

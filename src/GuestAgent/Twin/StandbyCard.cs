@@ -41,6 +41,9 @@ public sealed class StandbyCard(KernelFiles files, GuestNetwork network, INetwor
         stack.Configure(name, configuration);
     }
 
+    /// <summary>Kernel B can be asked there.</summary>
+    public bool Serves => files.Exists(NotePath);
+
     /// <summary>
     /// All that the cut-over's gap consists of is done once while kernel A still serves: what has not run before is slow, under emulation by ten
     /// times. To adopt this card and to give it its address was part of it; this is the rest.

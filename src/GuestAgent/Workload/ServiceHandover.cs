@@ -28,6 +28,7 @@ public sealed class ServiceHandover(
     private long _synced;
     private volatile bool _holding;
     private string? _source;
+    private volatile bool _areAwaited;
 
     // ---- kernel A -------------------------------------------------------------------------------------------------
 
@@ -163,6 +164,7 @@ public sealed class ServiceHandover(
 
                 inPlace.Check(question.InPlace ?? []);
                 _source = question.Source;
+                _areAwaited = question is { Services.Count: > 0 } or { InPlace.Count: > 0 };
                 Replicated().ForEach(service => service.Join(_source ?? "", question.Invitations?.GetValueOrDefault(service.Name)));
                 supervisor.StartAll(standBy: true);
                 break;
@@ -182,6 +184,9 @@ public sealed class ServiceHandover(
                 break;
         }
     }
+
+    /// <summary>Clients of a service wait for the guest's own card, since it has state, or connections, that were kernel A's. Those of others are served on the card that is here.</summary>
+    public bool AreAwaited => _areAwaited;
 
     /// <summary>Kernel A has parked: the copies become masters while the card is on its way.</summary>
     /// <param name="parkedAge">Since when.</param>
