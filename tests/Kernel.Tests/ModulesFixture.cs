@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.Kernel.Tests;
@@ -9,7 +10,7 @@ namespace TwinKernel.Fleet.Kernel.Tests;
 /// The module, built without a warning of the compiler or of sparse for each kernel that a test asks for, once; and the way to play a
 /// scenario with it. The logs of a scenario that fails stay in its scratch directory.
 /// </summary>
-public sealed class ModulesFixture : IDisposable
+public sealed partial class ModulesFixture : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromMinutes(9);
     private readonly string _scratch = Repository.CreateScratchDirectory("kernel");
@@ -34,7 +35,22 @@ public sealed class ModulesFixture : IDisposable
             variables[name] = value;
         }
 
-        await RunAsync(Repository.Find("kernel", "selftests", "run.sh"), [scenario], variables);
+        string play = Repository.Find("kernel", "selftests", "run.sh");
+        try
+        {
+            await RunAsync(play, [scenario], variables);
+        }
+        catch (ShouldAssertException failure) when (failure.Message.Contains("Oops: int3", StringComparison.Ordinal))
+        {
+            if (!await EmulatorMissesPatchesAsync())
+            {
+                throw;
+            }
+
+            TestContext.Current.TestOutputHelper!.WriteLine($"Played again: {failure.Message}");
+            await RunAsync(play, [scenario], variables);
+        }
+
         Directory.Delete(output, recursive: true);
     }
 
@@ -51,6 +67,19 @@ public sealed class ModulesFixture : IDisposable
             Directory.Delete(_scratch);
         }
     }
+
+    /// <summary>
+    /// QEMU before 8.1 can translate an instruction while another emulated processor replaces it, and keep what was there before: a kernel with several processors that patches its
+    /// own code meets a breakpoint that it has taken away, at any time, twin or not (fixed by "accel/tcg: Always lock pages before translation").
+    /// </summary>
+    private static async Task<bool> EmulatorMissesPatchesAsync()
+    {
+        string version = await RunAsync("qemu-system-x86_64", ["--version"], new Dictionary<string, string>());
+        return Version.Parse(QemuVersion().Match(version).Groups[1].ValueSpan) < new Version(8, 1);
+    }
+
+    [GeneratedRegex(@"version (\d+\.\d+)")]
+    private static partial Regex QemuVersion();
 
     private async Task<UnpackedKernel> BuiltAsync(string name) =>
         await _kernels.GetOrAdd(name, key => new Lazy<Task<UnpackedKernel>>(() => BuildAsync(key))).Value;
@@ -76,7 +105,7 @@ public sealed class ModulesFixture : IDisposable
             Path.Combine(directory, json.RootElement.GetProperty("kdir").GetString()!));
     }
 
-    private static async Task RunAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
+    private static async Task<string> RunAsync(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment)
     {
         ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach ((string name, string value) in environment)
@@ -99,6 +128,7 @@ public sealed class ModulesFixture : IDisposable
         }
 
         process.ExitCode.ShouldBe(0, $"{program}:\n{await output}{await error}");
+        return await output;
     }
 
     private sealed record UnpackedKernel(string Directory, string Release, string HeadersDirectory);
