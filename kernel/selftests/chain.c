@@ -86,7 +86,7 @@ static void upgrades(const char *name)
 	load_image_with(&claimed, options);
 	instance = launch_image(&claimed, 1);
 	hand_history_on(instance);
-	wait_state(instance, TWINKERNEL_READY, 120000);
+	wait_state(instance, TWINKERNEL_READY);
 	talk(instance);
 	say("ROUND %ld of %ld", round, rounds);
 	park(instance, 60000, 0);
@@ -107,6 +107,6 @@ static void takes_all_and_goes_on(const char *name)
 	if (round < rounds)
 		upgrades(name);
 	check(history.compared == rounds - SLOTS, "%u of %ld kernels compared", history.compared, rounds);
-	check(ping("10.0.2.2", 5000), "the network answers in the last kernel");
+	check(ping("10.0.2.2"), "the network answers in the last kernel");
 }
 SCENARIO(chain, upgrades, takes_all_and_goes_on);

@@ -19,14 +19,14 @@ static void writes_through_the_boot(const char *name)
 	uint64_t start;
 	int lines = 0, lost = 0;
 
-	must(writes_line(port.fd, 0, 5000), "the console takes output before the launch (%m)");
+	must(writes_line(port.fd, 0), "the console takes output before the launch (%m)");
 	must(set_cpu(1, false), "CPU 1 offline");
 	claim_memory(&claimed, 4);
 	load_image(&claimed, name);
 	start = now_us();
 	seen.instance = launch_image(&claimed, 1);
 	do {
-		lost += !writes_line(port.fd, ++lines, 2000);
+		lost += !writes_line(port.fd, ++lines);
 		sleep_ms(20);
 		seen = instance_of(seen.instance);
 	} while (seen.state < TWINKERNEL_READY && !lost && now_us() - start < 120 * 1000000ULL);

@@ -11,14 +11,14 @@ static uint32_t launch_and_talk(struct claimed *claimed, const char *name)
 {
 	uint32_t instance;
 
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
+	check(network_up("10.0.2.15") && ping("10.0.2.2"), "the network answers");
 	connect_to_itself();
 	must(set_cpu(1, false), "CPU 1 offline");
 	claim_memory(claimed, 4);
 	load_image(claimed, name);
 	instance = launch_image(claimed, 1);
 	check(!set_cpu(1, true), "the instance's CPU refuses to go online here");
-	wait_state(instance, TWINKERNEL_READY, 120000);
+	wait_state(instance, TWINKERNEL_READY);
 	talk(instance);
 	return instance;
 }

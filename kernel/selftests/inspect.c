@@ -38,12 +38,12 @@ static int listen_to_uevents(void)
 }
 
 /* Reads on until an event begins with @what and holds @word among its NUL separated lines. */
-static bool saw_event(int events, const char *what, const char *word, int timeout_ms)
+static bool saw_event(int events, const char *what, const char *word)
 {
 	uint64_t start = now_us();
 	char event[4096];
 
-	while (now_us() - start < timeout_ms * 1000ULL) {
+	while (now_us() - start < DEADLINE_US) {
 		ssize_t length = recv(events, event, sizeof(event) - 1, 0);
 
 		if (length < 0) {
@@ -92,7 +92,7 @@ static void looks(const char *name)
 	reads(number, ROOT "slots/%u/instance", slot);
 	reads("1\n", ROOT "instances/%u/cpus", instance);
 	reads(IMAGE_ID "\n", ROOT "instances/%u/image_id", instance);
-	wait_state(instance, TWINKERNEL_READY, 120000);
+	wait_state(instance, TWINKERNEL_READY);
 	reads("ready\n", ROOT "instances/%u/state", instance);
 	reads("0\n", ROOT "instances/%u/armed", instance);
 	must(!ioctl(device, TWINKERNEL_IOC_ARM, &(struct twinkernel_arm){ .size = sizeof(struct twinkernel_arm), .instance = instance }),
@@ -100,12 +100,12 @@ static void looks(const char *name)
 	reads("1\n", ROOT "instances/%u/armed", instance);
 	must(!ioctl(device, TWINKERNEL_IOC_ARM, &(struct twinkernel_arm){ .size = sizeof(struct twinkernel_arm) }), "disarm (%m)");
 	reads("0\n", ROOT "instances/%u/armed", instance);
-	check(saw_event(events, "add@/kernel/twinkernel/slots/1", NULL, 5000), "uevent: a slot");
-	check(saw_event(events, "add@/kernel/twinkernel/instances/1", NULL, 5000), "uevent: an instance");
-	check(saw_event(events, "change@/kernel/twinkernel/instances/1", "TWINKERNEL_STATE=launched", 5000), "uevent: launched");
-	check(saw_event(events, "change@/kernel/twinkernel/instances/1", "TWINKERNEL_STATE=ready", 5000), "uevent: ready");
+	check(saw_event(events, "add@/kernel/twinkernel/slots/1", NULL), "uevent: a slot");
+	check(saw_event(events, "add@/kernel/twinkernel/instances/1", NULL), "uevent: an instance");
+	check(saw_event(events, "change@/kernel/twinkernel/instances/1", "TWINKERNEL_STATE=launched"), "uevent: launched");
+	check(saw_event(events, "change@/kernel/twinkernel/instances/1", "TWINKERNEL_STATE=ready"), "uevent: ready");
 	stop(instance);
-	check(saw_event(events, "remove@/kernel/twinkernel/instances/1", NULL, 5000), "uevent: it is gone");
+	check(saw_event(events, "remove@/kernel/twinkernel/instances/1", NULL), "uevent: it is gone");
 	check(access(ROOT "instances/1", F_OK), "its directory is gone");
 	whole_again(&claimed, memory);
 	check(access(ROOT "slots/1", F_OK), "the slot's directory is gone");

@@ -111,7 +111,7 @@ static void launches_it(const char *name)
 	check(ioctl(device, TWINKERNEL_IOC_LAUNCH, &launch) && errno == EBUSY, "no launch while a panic would jump there (%m)");
 	must(!run("kexec -p -u"), "unload it: the bytes stay");
 	launch.instance = launch_image(&claimed, 1);
-	wait_state(launch.instance, TWINKERNEL_READY, 90000);
+	wait_state(launch.instance, TWINKERNEL_READY);
 	stop(launch.instance);
 
 	check(set_cpu(1, true), "CPU 1 is back");

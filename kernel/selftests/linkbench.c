@@ -92,7 +92,7 @@ static void compares(const char *name)
 static void is_measured(const char *name)
 {
 	(void)name;
-	must(interface_up("twin0", NEW_ADDRESS, 5000), "twin0 is there");
+	must(interface_up("twin0", NEW_ADDRESS), "twin0 is there");
 	system("iperf3 -s -D");
 	get_ready();
 	obey(0);

@@ -21,9 +21,9 @@ static void address_of(struct ifreq *request, const char *text)
 }
 
 /* An interface with ADDRESS/24, as soon as it is there. */
-bool interface_up(const char *name, const char *address, int timeout_ms)
+bool interface_up(const char *name, const char *address)
 {
-	uint64_t deadline = now_us() + timeout_ms * 1000ULL;
+	uint64_t deadline = now_us() + DEADLINE_US;
 	struct ifreq request = {};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool good = false;
@@ -47,9 +47,9 @@ out:
 }
 
 /* The card. */
-bool network_up(const char *address, int timeout_ms)
+bool network_up(const char *address)
 {
-	return interface_up(network_card, address, timeout_ms);
+	return interface_up(network_card, address);
 }
 
 /* A connection from the card's address to itself, for as long as this process lives. */
@@ -59,7 +59,7 @@ void connect_to_itself(void)
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	inet_aton("10.0.2.15", &address.sin_addr);
-	must(interface_up("lo", "127.0.0.1", 1000), "the loopback interface");	/* what a kernel sends to itself goes there */
+	must(interface_up("lo", "127.0.0.1"), "the loopback interface");	/* what a kernel sends to itself goes there */
 	must(!bind(listener, (struct sockaddr *)&address, sizeof(address)) && !listen(listener, 1) &&
 	     !connect(one, (struct sockaddr *)&address, sizeof(address)) && accept(listener, NULL, NULL) >= 0,
 	     "a TCP connection (%m)");
@@ -93,9 +93,9 @@ static uint16_t checksum(const void *bytes, size_t count)
 }
 
 /* One echo after the other, 5 ms apart, until one is answered. */
-bool ping(const char *address, int timeout_ms)
+bool ping(const char *address)
 {
-	uint64_t deadline = now_us() + timeout_ms * 1000ULL;
+	uint64_t deadline = now_us() + DEADLINE_US;
 	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	bool answered = false;

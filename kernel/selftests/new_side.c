@@ -40,9 +40,9 @@ void take_card(void)
 	parked = now_us();
 	bound = ioctl(device, TWINKERNEL_IOC_ADOPT_FUNCTION, &adopt);
 	adopted = now_us();
-	network = network_up("10.0.2.15", 5000);
+	network = network_up("10.0.2.15");
 	up = now_us();
-	pinged = ping("10.0.2.2", 10000);
+	pinged = ping("10.0.2.2");
 	answered = now_us();
 	write_file("/proc/sys/kernel/printk", "7");
 	must(!waited, "the old kernel has parked");
@@ -126,7 +126,7 @@ static void commit(void)
 	query_machine(&machine);	/* present ones: the tables' phantom may count as possible */
 	check(commit.cpus_online == machine.query.cpu_count, "all %u CPUs are online", machine.query.cpu_count);
 	check(!ioctl(device, TWINKERNEL_IOC_COMMIT, &commit), "a second commit changes nothing");
-	check(ping("10.0.2.2", 5000), "the network answers after the commit");
+	check(ping("10.0.2.2"), "the network answers after the commit");
 }
 
 /** Up to READY: nothing of the running kernel's may be taken before. */

@@ -54,7 +54,7 @@ static void takes_from_a_node(const char *name)
 	struct claimed claimed;
 	uint32_t instance;
 
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
+	check(network_up("10.0.2.15") && ping("10.0.2.2"), "the network answers");
 	check_cpus();
 	check_ranges("before the claim");
 	must(node_of("cpu/cpu", CPU) == NODE && set_cpu(CPU, false), "CPU %d of node %d offline", CPU, NODE);
@@ -63,7 +63,7 @@ static void takes_from_a_node(const char *name)
 	check_ranges("with the slot claimed");
 	load_image(&claimed, name);
 	instance = launch_image(&claimed, CPU);
-	wait_state(instance, TWINKERNEL_READY, 90000);
+	wait_state(instance, TWINKERNEL_READY);
 	talk(instance);
 	must(set_cpu(1, false) && set_cpu(2, false), "the other CPUs offline");
 	park(instance, 30000, 0);

@@ -128,7 +128,7 @@ struct twinkernel_instance instance_of(uint32_t id)
 	return (struct twinkernel_instance){};
 }
 
-void wait_state(uint32_t id, uint32_t state, int timeout_ms)
+void wait_state(uint32_t id, uint32_t state)
 {
 	uint64_t start = now_us();
 	struct twinkernel_instance seen;
@@ -136,7 +136,7 @@ void wait_state(uint32_t id, uint32_t state, int timeout_ms)
 	do {
 		sleep_ms(10);
 		seen = instance_of(id);
-	} while (seen.state < state && now_us() - start < timeout_ms * 1000ULL);
+	} while (seen.state < state && now_us() - start < 4 * DEADLINE_US);
 	must(seen.state == state, "instance %u (%.64s): state %u after %llu ms, beat %llu, age %llu us", id,
 	     seen.release, seen.state, (unsigned long long)(now_us() - start) / 1000, seen.beat, seen.beat_age_ns / 1000);
 }
@@ -199,7 +199,7 @@ void talk(uint32_t instance)
 		.size = sizeof(out), .instance = instance, .bytes = 5, .data = (uintptr_t)"hello",
 	};
 	struct twinkernel_message in = {
-		.size = sizeof(in), .instance = instance, .bytes = sizeof(answer), .timeout_ms = 5000,
+		.size = sizeof(in), .instance = instance, .bytes = sizeof(answer), .timeout_ms = DEADLINE_US / 1000,
 		.data = (uintptr_t)answer,
 	};
 
@@ -213,7 +213,7 @@ void whole_again(struct claimed *claimed, long memory)
 	check(set_cpu(1, true), "CPU 1 is back");
 	set_card("unbind");
 	set_card("bind");
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers again");
+	check(network_up("10.0.2.15") && ping("10.0.2.2"), "the network answers again");
 	console_works("IO-APIC");
 	give_memory_back(claimed);
 	check(meminfo_kib("MemTotal:") == memory, "all memory is back: %ld KiB of %ld", meminfo_kib("MemTotal:"), memory);
@@ -223,5 +223,5 @@ int patience(void)
 {
 	char text[16];
 
-	return read_file("/patience", text, sizeof(text)) ? atoi(text) : 2000;
+	return read_file("/patience", text, sizeof(text)) ? atoi(text) : 5000;
 }

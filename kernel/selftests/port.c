@@ -72,8 +72,8 @@ bool interrupt_is(int irq, const char *kind)
 	return strstr(interrupt_line(irq, text, sizeof(text)), kind);
 }
 
-/* One line out, all of it, within @limit_ms. */
-bool writes_line(int fd, int number, int limit_ms)
+/* One line out, all of it, within the deadline. */
+bool writes_line(int fd, int number)
 {
 	uint64_t start = now_us();
 	char line[64];
@@ -81,7 +81,7 @@ bool writes_line(int fd, int number, int limit_ms)
 
 	if (write(fd, line, snprintf(line, sizeof(line), "# line %d of this kernel's user\r\n", number)) < 0)
 		return false;
-	while (!ioctl(fd, TIOCOUTQ, &queued) && queued && now_us() - start < limit_ms * 1000ULL)
+	while (!ioctl(fd, TIOCOUTQ, &queued) && queued && now_us() - start < DEADLINE_US)
 		sleep_ms(2);
 	return !queued;
 }
@@ -91,7 +91,7 @@ static int write_lines(const struct port *port, int count)
 	int written = 0;
 
 	for (int i = 0; i < count; i++)
-		written += writes_line(port->fd, i, 2000);
+		written += writes_line(port->fd, i);
 	return written;
 }
 
@@ -124,7 +124,7 @@ void console_reads(void)
 
 	ioctl(port.fd, TIOCMBIS, &loop);
 	if (write(port.fd, "heard", 5) == 5)
-		while (got < 5 && now_us() - start < 2000000) {
+		while (got < 5 && now_us() - start < DEADLINE_US) {
 			part = read(port.fd, heard + got, 5 - got);
 			got += part > 0 ? part : 0;
 			sleep_ms(2);

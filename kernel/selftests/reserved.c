@@ -47,7 +47,7 @@ static void runs_there(uint64_t start, uint64_t bytes, const char *name)
 	check(claimed.slot.flags == TWINKERNEL_SLOT_BOOT_RESERVED, "it is known for what it is: flags %u", claimed.slot.flags);
 	load_image(&claimed, name);
 	instance = launch_image(&claimed, 1);
-	wait_state(instance, TWINKERNEL_READY, 120000);
+	wait_state(instance, TWINKERNEL_READY);
 	stop(instance);
 	release(claimed.slot.slot);
 }
@@ -88,12 +88,12 @@ static void claims_reserved(const char *name)
 
 	query_machine(&machine);
 	block = machine.query.memory_block_bytes;
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
+	check(network_up("10.0.2.15") && ping("10.0.2.2"), "the network answers");
 	must(set_cpu(1, false), "CPU 1 offline");
 	runs_there(start, 4 * block, name);
 	takes_every_window(start, block);
 	check(set_cpu(1, true), "CPU 1 is back");
-	check(ping("10.0.2.2", 5000), "the network answers");
+	check(ping("10.0.2.2"), "the network answers");
 	check(meminfo_kib("MemTotal:") == memory, "all memory is here: %ld KiB of %ld", meminfo_kib("MemTotal:"), memory);
 }
 

@@ -45,7 +45,7 @@ root() { # directory, kernel directory, release
 		local file=$2/lib/modules/$3/kernel/$m.ko to=$1/m/${m##*/}.ko
 		if [ -f "$file" ]; then cp "$file" "$to"; elif [ -f "$file.xz" ]; then xz -dc "$file.xz" > "$to"; fi
 	done
-	echo "${PATIENCE:-2000}" > "$1/patience"
+	echo "${PATIENCE:-5000}" > "$1/patience"
 	cp "$here/init" "$1/init"
 	chmod +x "$1/init"
 }
@@ -61,6 +61,7 @@ prepared=no_ipi_broadcast=1
 QEMU_OPTIONS=${QEMU_OPTIONS:-}
 case $scenario in
 several) CPUS=${CPUS:-3} ;;
+cancels) A_OPTIONS="slub_debug=F ${A_OPTIONS:-}" ;;	# a cache counts each object, none that a processor keeps for later
 chain) A_OPTIONS="nokaslr ${A_OPTIONS:-}" ;;	# A must not lie in the first slot
 reserved) A_OPTIONS="memmap=1G\$0x20000000 memmap=128K\$0x80000 twinkernel.reserved=1G@0x20000000 ${A_OPTIONS:-}" ;;
 numa)

@@ -9,7 +9,7 @@ static bool beats(uint32_t instance)
 {
 	uint64_t start = now_us(), beat = instance_of(instance).beat;
 
-	while (instance_of(instance).beat < beat + 5 && now_us() - start < 10000000)
+	while (instance_of(instance).beat < beat + 5 && now_us() - start < DEADLINE_US)
 		sleep_ms(10);
 	return instance_of(instance).beat >= beat + 5;
 }
@@ -29,16 +29,16 @@ static void runs_two(const char *name)
 	}
 	check(claimed[0].slot.low_start != claimed[1].slot.low_start, "each has a window of its own");
 	for (int i = 0; i < 2; i++)
-		wait_state(instance[i], TWINKERNEL_READY, 120000);
+		wait_state(instance[i], TWINKERNEL_READY);
 	stop(instance[0]);
 	check(beats(instance[1]), "the second lives on after the first was stopped");
 	load_image(&claimed[0], name);
 	instance[0] = launch_image(&claimed[0], 1);
-	wait_state(instance[0], TWINKERNEL_READY, 120000);
+	wait_state(instance[0], TWINKERNEL_READY);
 	send_text(instance[1], "panic");
-	wait_state(instance[1], TWINKERNEL_PANICKED, 30000);
+	wait_state(instance[1], TWINKERNEL_PANICKED);
 	check(beats(instance[0]), "the first lives on after the second panicked");
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "this kernel serves");
+	check(network_up("10.0.2.15") && ping("10.0.2.2"), "this kernel serves");
 	stop(instance[1]);
 	check(beats(instance[0]), "and after the second was stopped");
 	stop(instance[0]);

@@ -8,13 +8,13 @@ static void stops_twice(const char *name)
 	struct claimed claimed;
 	uint32_t instance;
 
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
+	check(network_up("10.0.2.15") && ping("10.0.2.2"), "the network answers");
 	must(set_cpu(1, false), "CPU 1 offline");
 	claim_memory(&claimed, 4);
 	for (int round = 0; round < 2; round++) {
 		load_image(&claimed, name);
 		instance = launch_image(&claimed, 1);
-		wait_state(instance, TWINKERNEL_READY, 120000);
+		wait_state(instance, TWINKERNEL_READY);
 		stop(instance);
 	}
 	whole_again(&claimed, memory);

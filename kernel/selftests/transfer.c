@@ -32,7 +32,7 @@ static pid_t serve(void)
 	must(service != MAP_FAILED, "room for what the service counts (%m)");
 	child = fork();
 	for (uint64_t last = now_us(); !child; sleep_ms(5)) {
-		if (!ping("10.0.2.2", 1000))
+		if (!ping("10.0.2.2"))
 			continue;
 		if (now_us() - last > service->longest_us)
 			service->longest_us = now_us() - last;
@@ -47,9 +47,9 @@ static void still_serves(const char *when)
 	uint32_t answers = service->answers;
 	uint64_t start = now_us();
 
-	while (service->answers < answers + 3 && now_us() - start < 5000000)
+	while (service->answers < answers + 3 && now_us() - start < DEADLINE_US)
 		sleep_ms(5);
-	check(service->answers >= answers + 3 && service->longest_us < 2000000,
+	check(service->answers >= answers + 3 && service->longest_us < DEADLINE_US,
 	      "the first card serves %s: %u answers, longest time between two %u us", when, service->answers,
 	      service->longest_us);
 }
@@ -95,7 +95,7 @@ static bool bind_second(const char *action)
 static void second_card_serves(const char *when)
 {
 	network_card = "eth1";
-	check(network_up("10.0.3.15", 5000) && ping("10.0.3.2", 5000), "the second card serves here %s", when);
+	check(network_up("10.0.3.15") && ping("10.0.3.2"), "the second card serves here %s", when);
 	network_card = "eth0";
 }
 
@@ -240,7 +240,7 @@ static uint32_t begin(struct claimed *claimed, const char *name, pid_t *child)
 {
 	uint32_t instance;
 
-	check(network_up("10.0.2.15", 5000) && ping("10.0.2.2", 5000), "the network answers");
+	check(network_up("10.0.2.15") && ping("10.0.2.2"), "the network answers");
 	second_card_serves("at first");
 	must(set_cpu(1, false) && set_cpu(2, false), "CPUs 1 and 2 offline");
 	claim_memory(claimed, 4);
@@ -251,7 +251,7 @@ static uint32_t begin(struct claimed *claimed, const char *name, pid_t *child)
 	must(!cpu_request(TWINKERNEL_IOC_GIVE_CPU, instance, 2), "the second CPU that it boots with (%m)");
 	check(cpu_request(TWINKERNEL_IOC_TAKE_CPU, instance, 2) == EAGAIN, "nothing is taken while it boots");
 	*child = serve();
-	wait_state(instance, TWINKERNEL_READY, 120000);
+	wait_state(instance, TWINKERNEL_READY);
 	still_serves("while the instance boots");
 	check(!order(instance, "cpus 2"), "it has booted with two CPUs");
 	return instance;
@@ -334,7 +334,7 @@ static int adopt_second(void)
 
 	if (ioctl(device, TWINKERNEL_IOC_ADOPT_FUNCTION, &adopt))
 		return errno;
-	return network_up("10.0.3.16", 5000) && ping("10.0.3.2", 5000) ? 0 : EIO;
+	return network_up("10.0.3.16") && ping("10.0.3.2") ? 0 : EIO;
 }
 
 static int release_second(void)
@@ -455,7 +455,7 @@ static void takes_the_rest(const char *name)
 	network_card = "eth1";	/* the second card was here first */
 	take_card();
 	own_rest();
-	check(ping("10.0.3.2", 5000), "the second card serves on");
+	check(ping("10.0.3.2"), "the second card serves on");
 }
 SCENARIO(four, hands_all_over, takes_the_rest);
 SCENARIO(eight, hands_all_over, takes_the_rest);

@@ -15,6 +15,9 @@ bool check(bool good, const char *format, ...) __attribute__((format(printf, 2, 
 void must(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 __attribute__((noreturn)) void finish(void);
 
+/* For what happens at once, also on a machine that stands still for seconds: what takes so long never happens. A boot is given four. */
+#define DEADLINE_US 30000000ULL
+
 uint64_t now_us(void);
 void sleep_ms(int ms);
 bool write_file(const char *path, const char *text);
@@ -59,9 +62,9 @@ void twin_options(char *to, size_t room, const struct machine *machine, uint64_t
 
 /* network.c */
 extern const char *network_card;	/* eth0, unless a test has several */
-bool network_up(const char *address, int timeout_ms);
-bool interface_up(const char *name, const char *address, int timeout_ms);
-bool ping(const char *address, int timeout_ms);
+bool network_up(const char *address);
+bool interface_up(const char *name, const char *address);
+bool ping(const char *address);
 void connect_to_itself(void);
 void find_connections(int ends);
 
@@ -83,7 +86,7 @@ void load_halt(struct claimed *claimed);
 uint32_t try_launch(const struct claimed *claimed, int cpu);
 uint32_t launch_image(const struct claimed *claimed, int cpu);
 struct twinkernel_instance instance_of(uint32_t id);
-void wait_state(uint32_t id, uint32_t state, int timeout_ms);
+void wait_state(uint32_t id, uint32_t state);
 void talk(uint32_t instance);
 void park(uint32_t instance, uint32_t patience_ms, uint32_t expected_end);
 void stop(uint32_t instance);
@@ -103,7 +106,7 @@ struct port {
 	int irq;
 };
 struct port open_port(void);
-bool writes_line(int fd, int number, int limit_ms);
+bool writes_line(int fd, int number);
 long interrupts(int irq);			/* on all CPUs */
 long interrupts_on(int irq, int cpu);
 bool interrupt_is(int irq, const char *kind);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using TwinKernel.Fleet.Probe.Writes;
+using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.Probe.Tests;
 
@@ -20,7 +21,7 @@ internal sealed class RedisServer : IDisposable
 
     public static RedisServer Start()
     {
-        var server = new RedisServer(FreePort());
+        var server = new RedisServer(FreePort.Tcp());
         server.Await();
         return server;
     }
@@ -53,13 +54,6 @@ internal sealed class RedisServer : IDisposable
     {
         RedirectStandardInput = true,
     })!;
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
 
     private void Await()
     {

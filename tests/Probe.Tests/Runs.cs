@@ -10,7 +10,18 @@ namespace TwinKernel.Fleet.Probe.Tests;
 internal sealed record Row(long Number, TimeSpan Due, TimeSpan? Latency, string Outcome);
 
 /// <summary>What a run came to.</summary>
-internal sealed record Seen(ProbeReport Report, IReadOnlyList<Row> Rows);
+internal sealed record Seen(ProbeReport Report, IReadOnlyList<Row> Rows)
+{
+    /// <summary>What the record of all requests tells of the longest gap, whatever a busy machine added to it.</summary>
+    public TimeSpan LongestBetweenAnswers
+    {
+        get
+        {
+            TimeSpan[] arrivals = [.. Rows.Where(row => row.Outcome == Outcome.Answered).Select(row => row.Due + row.Latency!.Value).Order()];
+            return arrivals.Zip(arrivals.Skip(1), (first, second) => second - first).Max();
+        }
+    }
+}
 
 internal static class Runs
 {
