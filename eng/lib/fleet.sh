@@ -96,13 +96,13 @@ fleet_host_agent_end() {
 	}
 }
 
-# The guests' consoles are all that tells what a kernel died of.
+# The guests' consoles are all that tells what a kernel died of; one that died is in the log of the start before.
 keep_consoles() {
 	mkdir -p "$fleet/logs"
 	local log
 	while read -r log; do
 		cp "$log" "$fleet/logs/guest-${log##*/}"
-	done < <(find "$fleet/host/machines" -name '*.log' 2> /dev/null)
+	done < <(find "$fleet/host/machines" -name '*.log' -o -name '*.log.previous' 2> /dev/null)
 }
 
 # Ends all that this fleet's directory knows of, in whatever state an earlier run left it; logs stay.
@@ -130,7 +130,7 @@ await_guest() { # await_guest GUEST SECONDS
 	if ! wait_until "$2" guest_runs "$1" || ! process_alive "$fleet/host-agent.pid"; then
 		show_log host-agent
 		keep_consoles
-		fail "guest $1 does not run after $2 s; consoles: $fleet/logs/guest-*.log"
+		fail "guest $1 does not run after $2 s; consoles: $fleet/logs/guest-*"
 	fi
 }
 
