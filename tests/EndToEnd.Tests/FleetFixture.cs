@@ -1,5 +1,3 @@
-using System.Net;
-using System.Net.Sockets;
 using Grpc.Net.Client;
 using Npgsql;
 using TwinKernel.Fleet.Contracts.Fleet;
@@ -30,7 +28,7 @@ public sealed class FleetFixture : IAsyncLifetime
 
     public Contracts.Fleet.Fleet.FleetClient Client { get; private set; } = null!;
 
-    private string Address { get; } = $"http://127.0.0.1:{FreePort()}";
+    private string Address { get; } = $"http://127.0.0.1:{FreePort.Tcp()}";
 
     public async ValueTask InitializeAsync()
     {
@@ -84,12 +82,5 @@ public sealed class FleetFixture : IAsyncLifetime
         {
             await servers.DisposeAsync();
         }
-    }
-
-    public static int FreePort()
-    {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

@@ -1,4 +1,5 @@
 using TwinKernel.Fleet.Contracts.Fleet;
+using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.EndToEnd.Tests;
 
@@ -10,7 +11,7 @@ public sealed class InPlaceTests(FleetFixture fleet)
     [Fact]
     public async Task A_service_goes_on_in_kernel_B_with_the_memory_that_it_had_in_kernel_A()
     {
-        int port = FleetFixture.FreePort();
+        int port = FreePort.Tcp();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "in-place", firstImage: HostUnderTest.ImageA + "-ledger", forward: $"{port}:6379");
         await using RedisWriter writer = new(port);
         await writer.AcknowledgesAsync();
@@ -29,7 +30,7 @@ public sealed class InPlaceTests(FleetFixture fleet)
     [Fact]
     public async Task Kernel_A_comes_back_to_what_a_kernel_B_that_panics_has_written()
     {
-        int port = FleetFixture.FreePort();
+        int port = FreePort.Tcp();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "in-place-back", firstImage: HostUnderTest.ImageA + "-ledger", forward: $"{port}:6379");
         await using RedisWriter writer = new(port);
         await writer.AcknowledgesAsync();

@@ -1,4 +1,5 @@
 using TwinKernel.Fleet.Contracts.Fleet;
+using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.EndToEnd.Tests;
 
@@ -9,7 +10,7 @@ public sealed class PostgresTests(FleetFixture fleet)
     [Fact(Explicit = true)]
     public async Task PostgreSQL_goes_over_without_losing_a_write_twice_in_a_row()
     {
-        int port = FleetFixture.FreePort();
+        int port = FreePort.Tcp();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "postgresql", firstImage: HostUnderTest.ImageA + "-postgresql", forward: $"{port}:5432");
         await using PostgresWriter writer = new(port);
         await using PostgresWriter reader = new(port, reads: true);
@@ -39,7 +40,7 @@ public sealed class PostgresTests(FleetFixture fleet)
     [Fact(Explicit = true)]
     public async Task Kernel_B_that_goes_takes_no_write_with_it()
     {
-        int port = FleetFixture.FreePort();
+        int port = FreePort.Tcp();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "pg-goes", firstImage: HostUnderTest.ImageA + "-postgresql", forward: $"{port}:5432");
         await using PostgresWriter writer = new(port);
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using TwinKernel.Fleet.Contracts.Fleet;
+using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.EndToEnd.Tests;
 
@@ -9,7 +10,7 @@ public sealed class ServiceTests(FleetFixture fleet)
     [Fact]
     public async Task Redis_goes_over_without_losing_a_write()
     {
-        int port = FleetFixture.FreePort();
+        int port = FreePort.Tcp();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "redis", firstImage: HostUnderTest.ImageA + "-redis", forward: $"{port}:6379");
         await using RedisWriter writer = new(port);
         await using RedisWriter reader = new(port, reads: true);
@@ -41,7 +42,7 @@ public sealed class ServiceTests(FleetFixture fleet)
     [Fact]
     public async Task Kernel_B_that_goes_takes_no_write_with_it()
     {
-        int port = FleetFixture.FreePort();
+        int port = FreePort.Tcp();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "goes", firstImage: HostUnderTest.ImageA + "-redis", forward: $"{port}:6379");
         await using RedisWriter writer = new(port);
 

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using TwinKernel.Fleet.Contracts.Fleet;
 using TwinKernel.Fleet.Contracts.Guest;
+using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.EndToEnd.Tests;
 
@@ -18,7 +19,7 @@ public sealed class StandbyCardTests(FleetFixture fleet)
         string images = Path.Combine(fleet.Directory, "card-images");
         HostUnderTest.CopyImages(images, FirstImage, HostUnderTest.ImageB, HostUnderTest.ImageB + "-panic-serving");
         GiveSpareMemory(Path.Combine(images, FirstImage, "manifest.json"));
-        IPEndPoint standby = new(IPAddress.Loopback, FreePort());
+        IPEndPoint standby = new(IPAddress.Loopback, FreePort.Udp());
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "cards", images, firstImage: FirstImage, standbyPort: standby.Port);
         Guest guest = await host.GuestAsync();
         Inspection before = await host.InspectAsync();
@@ -60,13 +61,6 @@ public sealed class StandbyCardTests(FleetFixture fleet)
         JsonNode image = JsonNode.Parse(File.ReadAllText(manifest))!;
         image["commandLine"] = $"{image["commandLine"]} twinkernel.transfer_memory=spare";
         File.WriteAllText(manifest, image.ToJsonString());
-    }
-
-    private static int FreePort()
-    {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 
     private static bool IsFree(IPEndPoint service)

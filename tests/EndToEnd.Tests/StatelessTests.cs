@@ -18,7 +18,7 @@ public sealed partial class StatelessTests(FleetFixture fleet)
     [Fact]
     public async Task A_web_server_goes_over_and_another_tool_sees_the_same_gap()
     {
-        int port = FleetFixture.FreePort();
+        int port = FreePort.Tcp();
         await using HostUnderTest host = await HostUnderTest.StartAsync(fleet, "http", firstImage: HostUnderTest.ImageA + "-http", forward: $"{port}:80");
         string page = $"http://127.0.0.1:{port}/hello";
         using HttpClient browser = new();

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -78,7 +76,7 @@ internal sealed class FleetRun : IAsyncDisposable
             throw new InvalidOperationException($"The database cannot be migrated: {error}");
         }
 
-        string address = $"http://127.0.0.1:{FreePort()}";
+        string address = $"http://127.0.0.1:{FreePort.Tcp()}";
         Dictionary<string, string> environment = new()
         {
             ["ConnectionStrings__Fleet"] = database,
@@ -295,12 +293,5 @@ internal sealed class FleetRun : IAsyncDisposable
 
             await Task.Delay(100);
         }
-    }
-
-    private static int FreePort()
-    {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

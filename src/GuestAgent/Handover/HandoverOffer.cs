@@ -3,12 +3,13 @@ using TwinKernel.Fleet.GuestAgent.Journal;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Services;
 using TwinKernel.Fleet.GuestAgent.Twin;
+using TwinKernel.Fleet.GuestAgent.Workload;
 using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Handover;
 
 /// <summary>Tells kernel B all that it needs to serve in the place of this one: for a cut-over that follows, or for the case of a panic.</summary>
-public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinLink link, UpgradeJournal journal, KernelIdentity identity)
+public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network, BearerToken token, TwinLink link, UpgradeJournal journal, KernelIdentity identity, ServiceHandover services)
 {
     /// <summary>Nothing waits meanwhile: kernel A serves as before, and no write is held yet.</summary>
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(15);
@@ -35,6 +36,7 @@ public sealed class HandoverOffer(ITwinKernelDevice device, GuestNetwork network
             Functions = functions,
             SlotBytes = device.Slots().Where(slot => slot.Id == instance.Slot).Select(slot => slot.Bytes).FirstOrDefault(),
             Failover = failover,
+            AreAwaited = services.HaveState,
             Neighbours = Neighbour.Write(network.Neighbours()),
         };
         context.Measure("agree", () =>

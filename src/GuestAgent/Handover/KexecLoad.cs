@@ -13,7 +13,7 @@ public sealed class KexecLoad(KexecImage image, KernelFiles files)
     /// <param name="nextChunk">The next bytes as they arrive; null at the end.</param>
     public void Run(StepContext context, Wire.LoadHeader header, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
     {
-        ImageReceiver received = ImageReceiver.Receive(context, header, MemoryInfo.Read(files, "MemAvailable"), nextChunk);
+        using ImageReceiver received = ImageReceiver.Receive(context, header, MemoryInfo.Read(files, "MemAvailable"), nextChunk);
         try
         {
             context.Facts["kernel_release"] = BzImage.Parse(received.Kernel).KernelVersion.Split(' ')[0];
@@ -34,9 +34,6 @@ public sealed class KexecLoad(KexecImage image, KernelFiles files)
             image.Unload();
             throw SignatureRejected(context.Facts["signature"]);
         }
-
-        // The image's copy would otherwise stay in this kernel's memory until its next collection.
-        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     /// <summary>A valid signature is required and the verdict is another one.</summary>

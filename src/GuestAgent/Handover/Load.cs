@@ -16,11 +16,9 @@ public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, Kerne
     public void Run(StepContext context, Wire.LoadHeader header, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
     {
         (ClaimedSlot slot, uint cpu) = Reserved();
-        WritePlan(context, slot, PlanBoot(context, header, slot, cpu, nextChunk));
+        using ImageReceiver image = ImageReceiver.Receive(context, header, slot.Bytes, nextChunk);
+        WritePlan(context, slot, PlanBoot(context, header, slot, cpu, image));
         context.Facts["image"] = header.ImageDigest;
-
-        // The image's copy would otherwise stay in this kernel's memory until its next collection.
-        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
     }
 
     /// <summary>Where the launch begins, as the step recorded it.</summary>
@@ -28,13 +26,12 @@ public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, Kerne
 
     private static ulong Address(StepEntry load, string fact) => ulong.Parse(load.Facts[fact].AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
-    private BootPlan PlanBoot(StepContext context, Wire.LoadHeader header, ClaimedSlot slot, uint cpu, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
+    private BootPlan PlanBoot(StepContext context, Wire.LoadHeader header, ClaimedSlot slot, uint cpu, ImageReceiver image)
     {
-        ImageReceiver receiver = ImageReceiver.Receive(context, header, slot.Bytes, nextChunk);
         if (kexec.Requires(header.RequireSignature))
         {
             // Not without need: for as long as it checks, the kernel does nothing else on a CPU, and this may be the last one that serves.
-            string signature = context.Facts["signature"] = context.Measure("signature", () => kexec.Ask(receiver.Kernel.Span));
+            string signature = context.Facts["signature"] = context.Measure("signature", () => kexec.Ask(image.Kernel.Span));
             if (signature != KexecImage.Valid)
             {
                 throw KexecLoad.SignatureRejected(signature);
@@ -47,12 +44,12 @@ public sealed class Load(ITwinKernelDevice device, UpgradeJournal journal, Kerne
             MachineMemory memory = MachineMemory.Around((slot.Start, slot.Start + slot.Bytes), machine.Ranges, machine.MemoryBlockBytes);
             try
             {
-                BzImage kernel = BzImage.Parse(receiver.Kernel);
+                BzImage kernel = BzImage.Parse(image.Kernel);
                 context.Facts["kernel_release"] = kernel.KernelVersion.Split(' ')[0];
                 return BootPlanner.Plan(new BootRequest
                 {
                     Kernel = kernel,
-                    Initrd = receiver.Initrd,
+                    Initrd = image.Initrd,
                     CommandLine = header.CommandLine,
                     Slot = new PhysicalRange(slot.Start, slot.Bytes),
                     LowWindow = new PhysicalRange(slot.LowStart, slot.LowSize),

@@ -4,11 +4,11 @@ using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Images;
 
-/// <summary>Takes an image's bytes as they arrive, kernel first, and hashes them on arrival.</summary>
-public sealed class ImageReceiver
+/// <summary>Takes an image's bytes as they arrive, kernel first, and hashes them on arrival. They are gone when it is disposed of.</summary>
+public sealed class ImageReceiver : IDisposable
 {
     private readonly Wire.LoadHeader _header;
-    private readonly byte[] _bytes;
+    private readonly UnmanagedBytes _bytes;
     private readonly Sha256 _kernelHash = new();
     private readonly Sha256 _initrdHash = new();
     private readonly int _kernelBytes;
@@ -37,7 +37,7 @@ public sealed class ImageReceiver
 
         _header = header;
         _kernelBytes = (int)header.Kernel.Bytes;
-        _bytes = GC.AllocateUninitializedArray<byte>(_kernelBytes + (int)header.Initrd.Bytes);
+        _bytes = new UnmanagedBytes(_kernelBytes + (int)header.Initrd.Bytes);
     }
 
     /// <summary>Takes a whole image.</summary>
@@ -49,21 +49,32 @@ public sealed class ImageReceiver
     public static ImageReceiver Receive(StepContext context, Wire.LoadHeader header, ulong limit, Func<CancellationToken, ReadOnlyMemory<byte>?> nextChunk)
     {
         ImageReceiver receiver = new(header, limit);
-        context.Measure("receive", () =>
+        try
         {
-            while (nextChunk(context.Cancellation) is { } chunk)
+            context.Measure("receive", () =>
             {
-                receiver.Append(chunk.Span);
-            }
+                while (nextChunk(context.Cancellation) is { } chunk)
+                {
+                    receiver.Append(chunk.Span);
+                }
 
-            receiver.Complete();
-        });
+                receiver.Complete();
+            });
+        }
+        catch
+        {
+            receiver.Dispose();
+            throw;
+        }
+
         return receiver;
     }
 
-    public ReadOnlyMemory<byte> Kernel => _bytes.AsMemory(0, _kernelBytes);
+    public ReadOnlyMemory<byte> Kernel => _bytes.Memory[.._kernelBytes];
 
-    public ReadOnlyMemory<byte> Initrd => _bytes.AsMemory(_kernelBytes);
+    public ReadOnlyMemory<byte> Initrd => _bytes.Memory[_kernelBytes..];
+
+    public void Dispose() => ((IDisposable)_bytes).Dispose();
 
     /// <exception cref="StepFailure">More bytes than the header promised.</exception>
     public void Append(ReadOnlySpan<byte> chunk)
@@ -73,7 +84,7 @@ public sealed class ImageReceiver
             throw Mismatch($"more than the {_bytes.Length} bytes that the header promised arrived");
         }
 
-        chunk.CopyTo(_bytes.AsSpan(_received));
+        chunk.CopyTo(_bytes.GetSpan()[_received..]);
         int ofKernel = Math.Clamp(_kernelBytes - _received, 0, chunk.Length);
         _kernelHash.Append(chunk[..ofKernel]);
         _initrdHash.Append(chunk[ofKernel..]);

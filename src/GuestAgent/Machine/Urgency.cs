@@ -8,10 +8,6 @@ namespace TwinKernel.Fleet.GuestAgent.Machine;
 /// </summary>
 internal readonly ref struct Urgency
 {
-    private const int Other = 0; // SCHED_OTHER
-    private const int Fifo = 1; // SCHED_FIFO
-    private const int ResetOnFork = 0x40000000;
-    private const int Lowest = 1;
     private readonly bool _raised;
 
     public Urgency()
@@ -25,7 +21,7 @@ internal readonly ref struct Urgency
         _raised = needed;
         if (needed)
         {
-            Set(Fifo | ResetOnFork, Lowest);
+            Scheduling.ComeFirst(0);
         }
     }
 
@@ -33,9 +29,48 @@ internal readonly ref struct Urgency
     {
         if (_raised)
         {
-            Set(Other, 0);
+            Scheduling.ShareAgain(0);
+        }
+    }
+}
+
+/// <summary>The same for processes of a service, of one thread each, for whose work clients wait. Those that have ended meanwhile are left alone.</summary>
+internal sealed class ProcessUrgency(IReadOnlyList<int> processes)
+{
+    private bool _begun;
+
+    public void Begin()
+    {
+        _begun = true;
+        foreach (int process in processes)
+        {
+            Scheduling.ComeFirst(process);
         }
     }
 
-    private static unsafe void Set(int policy, int priority) => _ = Libc.SetScheduler(0, policy, &priority);
+    /// <summary>Idempotent.</summary>
+    public void End()
+    {
+        foreach (int process in _begun ? processes : [])
+        {
+            Scheduling.ShareAgain(process);
+        }
+
+        _begun = false;
+    }
+}
+
+/// <summary>Of a thread, by its number; 0: the calling one.</summary>
+file static class Scheduling
+{
+    private const int Other = 0; // SCHED_OTHER
+    private const int Fifo = 1; // SCHED_FIFO
+    private const int ResetOnFork = 0x40000000;
+    private const int Lowest = 1;
+
+    public static void ComeFirst(int thread) => Set(thread, Fifo | ResetOnFork, Lowest);
+
+    public static void ShareAgain(int thread) => Set(thread, Other, 0);
+
+    private static unsafe void Set(int thread, int policy, int priority) => _ = Libc.SetScheduler(thread, policy, &priority);
 }

@@ -19,6 +19,7 @@ internal sealed class JournalledRedis : IDisposable
     private readonly RespClient _stream;
     private readonly byte[] _buffer = new byte[64 << 10];
     private readonly string _replicationId;
+    private bool _follows;
     private long _reported = Stopwatch.GetTimestamp();
 
     /// <exception cref="IOException">It does not answer.</exception>
@@ -39,10 +40,15 @@ internal sealed class JournalledRedis : IDisposable
         }
     }
 
-    /// <summary>It is a master: follows it from where the journal ends, and has in the journal all that it has executed up to now.</summary>
+    /// <summary>It is a master: follows it from where the journal ends, and has in the journal all that it has executed up to now. Does so once.</summary>
     /// <exception cref="IOException">It does not have all that follows the journal, or does not answer.</exception>
     public void Begin()
     {
+        if (_follows)
+        {
+            return;
+        }
+
         string wanted = (_journal.End + 1).ToString(CultureInfo.InvariantCulture);
         _stream.Send("PSYNC", _replicationId, wanted);
         _control.Send("ROLE");
@@ -53,6 +59,7 @@ internal sealed class JournalledRedis : IDisposable
         }
 
         CopyTo(_redis.MasterOffset(_control.Receive()));
+        _follows = true;
     }
 
     public bool IsNearlyFull => _journal.IsNearlyFull;

@@ -125,6 +125,26 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
         }
     }
 
+    /// <summary>In front of the park: the service is a master and holds its writes. What fails here is done behind the park.</summary>
+    public void Follow(string service)
+    {
+        if (_connected.GetValueOrDefault(service) is not { } redis || Find(service) is not { IsLaidOut: true })
+        {
+            return;
+        }
+
+        try
+        {
+            redis.Begin();
+        }
+        catch (IOException error)
+        {
+            Log.Follows(logger, service, error.Message);
+            _connected = _connected.Remove(service);
+            redis.Dispose();
+        }
+    }
+
     /// <summary>At the begin of the gap: which are to be filled.</summary>
     /// <param name="mayReturn">There is a way back.</param>
     public void Choose(bool mayReturn)
@@ -263,6 +283,9 @@ public sealed partial class ServiceJournals(ServiceDirectory directory, KernelFi
 
         [LoggerMessage(524, LogLevel.Error, "journal: writes wait for the commit: {Message}")]
         public static partial void Waits(ILogger logger, string message);
+
+        [LoggerMessage(526, LogLevel.Warning, "journal: {Name} is followed behind the park only: {Message}")]
+        public static partial void Follows(ILogger logger, string name, string message);
 
         [LoggerMessage(522, LogLevel.Critical, "journal: {Message}")]
         public static partial void NotReplayed(ILogger logger, string message);

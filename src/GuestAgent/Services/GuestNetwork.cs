@@ -117,6 +117,25 @@ public sealed class GuestNetwork(KernelFiles files, INetworkStack stack)
         ConfigureByMac(lost.Mac, configuration, patience, neighbours);
     }
 
+    /// <summary>The interface goes down, and its card rests. <see cref="Return"/> undoes it. Without an interface there is nothing to do.</summary>
+    /// <exception cref="IOException">The kernel refuses.</exception>
+    public void Leave()
+    {
+        if (Interface is { } own)
+        {
+            stack.TakeDown(own.Name);
+        }
+    }
+
+    /// <exception cref="IOException">The kernel refuses.</exception>
+    public void Return()
+    {
+        if (Interface is { } own && Configuration is { } configuration)
+        {
+            Configure(own, configuration, []);
+        }
+    }
+
     /// <summary>IFF_UP. What cannot be read counts as up.</summary>
     public bool IsUp(string name) =>
         files.TryRead($"{Interfaces}/{name}/flags") is not { } flags

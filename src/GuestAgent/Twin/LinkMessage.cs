@@ -87,6 +87,9 @@ public sealed record HandoverOrder
     /// </summary>
     public bool Failover { get; init; }
 
+    /// <summary>Clients of a service wait for the guest's own card, since it has state, or connections, that were kernel A's. Those of others are served on the card that kernel B has.</summary>
+    public bool AreAwaited { get; init; }
+
     /// <summary>Whom kernel A has resolved, as <see cref="Services.Neighbour.Write"/> has them. Null: not known.</summary>
     public byte[]? Neighbours { get; init; }
 }

@@ -70,8 +70,9 @@ public sealed partial class Standby(
                     device.AdoptFunction(function);
                     if (question is { Mac: { } mac, Network: { } own })
                     {
-                        card.Serve(mac, NetworkConfiguration.Parse(own));
-                        card.Rehearse(question.Peer);
+                        NetworkConfiguration configuration = NetworkConfiguration.Parse(own);
+                        card.Serve(mac, configuration);
+                        card.Rehearse(configuration.Address, question.Peer);
                     }
 
                     break;
@@ -105,9 +106,9 @@ public sealed partial class Standby(
         context.Facts[StepHooks.Image] = order.Image;
         try
         {
-            context.Measure("services", () => services.BeginPromotion(context, parkedAge, mayHold: !order.Failover));
+            context.Measure("services", () => services.Serve(context, parkedAge, mayReturn: !order.Failover));
             // Whom the host has led to the card that is here is served meanwhile: what serves is not to wait for the adoption then.
-            using (new Urgency(needed: services.AreAwaited || !card.Serves))
+            using (new Urgency(needed: order.AreAwaited || !card.Serves))
             {
                 foreach (PciFunction function in order.Functions)
                 {
@@ -117,7 +118,7 @@ public sealed partial class Standby(
                 context.Measure("network", () => network.ConfigureByMac(order.Mac, NetworkConfiguration.Parse(order.Network), InterfacePatience, Neighbour.Read(order.Neighbours), card => journals.Plug(card)));
             }
 
-            services.EndPromotion(context);
+            services.PromoteRest(context, mayHold: !order.Failover);
             using (new Urgency())
             {
                 // Behind the promotion, since they come anew at once, and in front of all that no answer to a reader waits for.

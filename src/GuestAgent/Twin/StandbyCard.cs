@@ -1,4 +1,5 @@
 using System.Net;
+using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Machine;
 using TwinKernel.Fleet.GuestAgent.Probation;
 using TwinKernel.Fleet.GuestAgent.Services;
@@ -19,6 +20,7 @@ public sealed class StandbyCard(KernelFiles files, GuestNetwork network, INetwor
     /// <summary>The guest's own card comes later, and is to have the name that it has in kernel A.</summary>
     private const string Name = "standby0";
     private const int Pings = 5;
+    private const ushort Discard = 9;
     private static readonly TimeSpan PingPatience = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan InterfacePatience = TimeSpan.FromSeconds(5);
 
@@ -48,12 +50,14 @@ public sealed class StandbyCard(KernelFiles files, GuestNetwork network, INetwor
     /// All that the cut-over's gap consists of is done once while kernel A still serves: what has not run before is slow, under emulation by ten
     /// times. To adopt this card and to give it its address was part of it; this is the rest.
     /// </summary>
+    /// <param name="own">The card's address.</param>
     /// <param name="peer">Answers to ICMP echo; null or empty: nobody is known to.</param>
-    public void Rehearse(string? peer)
+    public void Rehearse(IPAddress own, string? peer)
     {
         if (IPAddress.TryParse(peer, out IPAddress? host))
         {
             stack.Ping(host, Pings, PingPatience);
+            stack.Tickle(own, [new TcpConnection(own, Discard, host, Discard)]); // There is none: the answer is a reset.
         }
 
         UdpEcho.Rehearse();

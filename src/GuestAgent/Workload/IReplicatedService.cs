@@ -49,10 +49,7 @@ internal interface IReplicatedService
     /// <returns>Why it does not follow yet; null: it does.</returns>
     string? Follow(string source);
 
-    /// <summary>Waits until everything up to an offset of kernel A's is here; at most 2 s.</summary>
-    void CatchUp(long offset);
-
-    /// <summary>Connected ahead of the gap.</summary>
+    /// <summary>Connected ahead of the cut-over.</summary>
     IPromotion Prepare();
 }
 
@@ -82,18 +79,18 @@ internal interface ICoupling : IWriteHold
     (long Written, long Copied) Progress();
 }
 
-/// <summary>From copy to master, inside the gap: asked first, and answered while the card is on its way.</summary>
+/// <summary>From copy to master: in front of the park, as long as readers have kernel A (docs/decisions/0026), or when that has ended in a panic.</summary>
 internal interface IPromotion : IDisposable
 {
     /// <summary>Of the service.</summary>
     string Name { get; }
 
-    /// <inheritdoc cref="IReplicatedService.CatchUp"/>
+    /// <summary>Waits until everything up to an offset of kernel A's is here; at most 2 s.</summary>
+    /// <exception cref="IOException">It is not, or is a master already.</exception>
     void CatchUp(long offset);
 
-    /// <param name="mayHold">There is a way back, on which writes would be lost.</param>
-    void Ask(bool mayHold);
-
+    /// <summary>Done when it is a master. One that is already stays one.</summary>
+    /// <param name="mayHold">There is a way back, on which writes would be lost: none is acknowledged before somebody lets them go.</param>
     /// <exception cref="IOException">The service has refused.</exception>
-    void Confirm();
+    void Promote(bool mayHold);
 }

@@ -27,10 +27,11 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     private static readonly TimeSpan Answer = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan SlowAnswer = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PromotionPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
 
     /// <summary>For a checkpoint, which writes what is dirty. Nothing waits for it.</summary>
     private static readonly TimeSpan CheckpointPatience = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(5);
 
     public string Name => definition.Name;
 
@@ -184,18 +185,41 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
             return "its settings were kernel A's";
         }
 
-        return session.Row("select status from pg_stat_wal_receiver") switch
+        switch (session.Row("select status from pg_stat_wal_receiver"))
         {
-            ["streaming"] => null,
-            [string status] => $"its replication is in state '{status}'",
-            _ => "it does not reach kernel A's",
-        };
+            case ["streaming"]:
+                VisitDatabases(session);
+                return null;
+            case [string status]:
+                return $"its replication is in state '{status}'";
+            default:
+                return "it does not reach kernel A's";
+        }
     }
 
-    public void CatchUp(long offset)
+    /// <summary>
+    /// The first session in a database makes the file from which all others read its catalogs' descriptions (<c>pg_internal.init</c>, relcache.c), which a base backup leaves out. Without
+    /// it each client that comes anew behind the cut-over would make them, all at once. A database in which root is not let in, or for which the time is over, is left to its clients.
+    /// </summary>
+    private void VisitDatabases(PostgresSession session)
     {
-        using PostgresSession session = Connect();
-        CatchUp(session, offset);
+        long started = Stopwatch.GetTimestamp();
+        if (session.Row("select string_agg(datname, chr(10)) from pg_database where datallowconn and not datistemplate and datname <> 'postgres'") is not [string names])
+        {
+            return;
+        }
+
+        foreach (string database in names.Split('\n').TakeWhile(_ => Stopwatch.GetElapsedTime(started) < WarmUp))
+        {
+            try
+            {
+                Connect(database: database).Dispose();
+            }
+            catch (IOException)
+            {
+                // It costs its clients time, and nothing else.
+            }
+        }
     }
 
     private void CatchUp(PostgresSession session, long offset)
@@ -216,7 +240,7 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
 
     private string PasswordPath => $"{PrimaryPath(Name)}.password";
 
-    private PostgresSession Connect(TimeSpan? patience = null) => new(Name, files.At(definition.Socket), definition.Port, patience ?? Answer);
+    private PostgresSession Connect(TimeSpan? patience = null, string database = "postgres") => new(Name, files.At(definition.Socket), definition.Port, patience ?? Answer, database);
 
     private static long Written(PostgresSession session) =>
         session.Row($"select (pg_current_wal_flush_lsn() {Offset}") is [long offset] ? offset : throw new IOException($"{session.Service} does not say how far it is.");
@@ -282,38 +306,49 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     {
         private readonly PostgresService _service;
         private readonly PostgresSession _session;
-        private Task _asked = Task.CompletedTask;
+        private readonly ProcessUrgency _urgency;
 
         public Promotion(PostgresService service, PostgresSession session)
         {
             (_service, _session) = (service, session);
-            service.CatchUp(session, 0);
+            session.Row($"select (pg_last_wal_receive_lsn() {Offset}, (pg_last_wal_replay_lsn() {Offset}"); // Its first time is slow.
+            // They have ended when it is promoted, or with the session.
+            _urgency = new(session.Row("select string_agg(pid::text, ',') from pg_stat_activity where backend_type in ('startup', 'walreceiver') or pid = pg_backend_pid()") is [string processes]
+                ? [.. processes.Split(',').Select(process => int.Parse(process, CultureInfo.InvariantCulture))]
+                : []);
         }
 
         public string Name => _service.Name;
 
         public void CatchUp(long offset) => _service.CatchUp(_session, offset);
 
-        public void Ask(bool mayHold)
+        public void Promote(bool mayHold)
         {
             if (!mayHold)
             {
                 Reset(_session, "synchronous_standby_names");
             }
 
-            _asked = _session.BeginAsync("select pg_promote(false)");
-        }
-
-        public void Confirm()
-        {
-            _session.End(_asked);
-            long started = Stopwatch.GetTimestamp();
-            while (_session.Row("select pg_is_in_recovery()") is not [false])
+            _urgency.Begin();
+            try
             {
-                Wait(started, PromotionPatience, () => $"{Name} was not promoted");
+                _session.Row("select case when pg_is_in_recovery() then pg_promote(false) end");
+                long started = Stopwatch.GetTimestamp();
+                while (_session.Row("select pg_is_in_recovery()") is not [false])
+                {
+                    Wait(started, PromotionPatience, () => $"{Name} was not promoted");
+                }
+            }
+            finally
+            {
+                _urgency.End();
             }
         }
 
-        public void Dispose() => _session.Dispose();
+        public void Dispose()
+        {
+            _urgency.End();
+            _session.Dispose();
+        }
     }
 }

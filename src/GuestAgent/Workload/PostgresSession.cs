@@ -16,7 +16,8 @@ internal sealed class PostgresSession : IDisposable
     /// <param name="directory">Where the socket lies.</param>
     /// <param name="port">That is in the socket's name.</param>
     /// <param name="patience">For the connection, and for each answer; whole seconds.</param>
-    public PostgresSession(string service, string directory, int port, TimeSpan patience)
+    /// <param name="database">That it is a session of.</param>
+    public PostgresSession(string service, string directory, int port, TimeSpan patience, string database = "postgres")
     {
         Service = service;
         NpgsqlConnectionStringBuilder settings = new()
@@ -24,7 +25,7 @@ internal sealed class PostgresSession : IDisposable
             Host = directory,
             Port = port,
             Username = "postgres",
-            Database = "postgres",
+            Database = database,
             Pooling = false,
             Enlist = false,
             Timeout = (int)patience.TotalSeconds,
@@ -67,13 +68,6 @@ internal sealed class PostgresSession : IDisposable
         using NpgsqlDataReader reader = command.ExecuteReader();
         return reader.Read() ? [.. Enumerable.Range(0, reader.FieldCount).Select(column => reader.IsDBNull(column) ? null : Value(reader, column))] : [];
     });
-
-    /// <summary>Sends a statement; the task is its answer.</summary>
-    /// <inheritdoc cref="Do" path="/param"/>
-    public Task BeginAsync(string statement) => Ask(() => new NpgsqlCommand(statement, _connection).ExecuteNonQueryAsync());
-
-    /// <summary>Waits for the answer to what was begun.</summary>
-    public void End(Task begun) => Ask(begun.GetAwaiter().GetResult);
 
     public void Dispose()
     {

@@ -89,12 +89,6 @@ internal sealed class RedisService(ServiceDefinition definition) : IReplicatedSe
         };
     }
 
-    public void CatchUp(long offset)
-    {
-        using RespClient redis = Connect();
-        CatchUp(redis, offset);
-    }
-
     private void CatchUp(RespClient redis, long offset)
     {
         long started = Stopwatch.GetTimestamp();
@@ -140,26 +134,20 @@ internal sealed class RedisService(ServiceDefinition definition) : IReplicatedSe
 
     private sealed class Promotion(RedisService service, RespClient redis) : IPromotion
     {
-        private bool _holds;
-
         public string Name => service.Name;
 
         public void CatchUp(long offset) => service.CatchUp(redis, offset);
 
-        public void Ask(bool mayHold)
+        public void Promote(bool mayHold)
         {
-            _holds = mayHold && service.Probation != ServiceDefinition.ServeWrites;
-            if (_holds)
+            bool holds = mayHold && service.Probation != ServiceDefinition.ServeWrites;
+            if (holds)
             {
                 redis.Send("CLIENT", "PAUSE", PauseMilliseconds, "WRITE");
             }
 
             redis.Send("REPLICAOF", "NO", "ONE");
-        }
-
-        public void Confirm()
-        {
-            if (_holds)
+            if (holds)
             {
                 redis.Receive();
             }

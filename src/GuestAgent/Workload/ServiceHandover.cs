@@ -19,16 +19,19 @@ public sealed class ServiceHandover(
 {
     private static readonly TimeSpan AnswerPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>For the last sync and the promotion behind it, which have deadlines of their own in kernel B.</summary>
+    private static readonly TimeSpan SyncPatience = TimeSpan.FromSeconds(10);
+
     /// <summary>Copies that are looked at for the first time may take long to answer.</summary>
     private static readonly TimeSpan ReadyPatience = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
-    private ImmutableList<IPromotion> _promotions = [];
+    private ImmutableList<IPromotion>? _promotions;
+    private ImmutableHashSet<string> _promoted = [];
     private ImmutableDictionary<string, IWriteHold> _holds = ImmutableDictionary<string, IWriteHold>.Empty;
     private readonly List<(string Part, TimeSpan Time)> _parts = [];
     private long _synced;
     private volatile bool _holding;
     private string? _source;
-    private volatile bool _areAwaited;
 
     // ---- kernel A -------------------------------------------------------------------------------------------------
 
@@ -51,6 +54,9 @@ public sealed class ServiceHandover(
     public (bool Passed, string Message) CheckMemory() => inPlace.Names.ToArray() is { Length: > 0 } names
         ? (false, $"{string.Join(", ", names)} would lose what is in preserved memory: upgrade by a twin, or take the service out first")
         : (true, "no service keeps its data in preserved memory");
+
+    /// <summary>A service has some that kernel B has to be given.</summary>
+    public bool HaveState => Replicated().Count > 0 || inPlace.Names.Any();
 
     /// <summary>Has kernel B start its copies, and waits until each serves there and has what this kernel's has.</summary>
     /// <exception cref="StepFailure">One does not within <paramref name="patience"/>, or kernel B's image does not have it.</exception>
@@ -81,7 +87,7 @@ public sealed class ServiceHandover(
         context.Facts["services"] = string.Join(", ", services.Select(service => $"{service.Name} ({service.Handover})"));
     }
 
-    /// <summary>Inside the gap, in front of the park: no write is acknowledged here any more that kernel B does not have, and it has all that were.</summary>
+    /// <summary>In front of the park: no write is acknowledged here any more that kernel B does not have, it has all that were, and its copies are masters. Reads go on here.</summary>
     /// <exception cref="StepFailure">Not within seconds; <see cref="LetGo"/> undoes it.</exception>
     public void Hold(StepContext context, uint instance)
     {
@@ -94,7 +100,7 @@ public sealed class ServiceHandover(
             long offset = watch.Hold(service, _holds.GetValueOrDefault(service.Name));
             journals.LayOut(service.Name, offset);
             LinkMessage question = new() { Sequence = 0, Kind = LinkMessage.SyncService, Services = [service.Name], Offset = offset, HeldNanoseconds = Stopwatch.GetElapsedTime(started).Ticks * TimeSpan.NanosecondsPerTick };
-            context.Measure($"sync.{service.Name}", () => Ask(context, instance, question));
+            context.Measure($"sync.{service.Name}", () => link.Ask(instance, question, SyncPatience, context.Cancellation));
         }
 
         inPlace.Hold(context);
@@ -164,7 +170,6 @@ public sealed class ServiceHandover(
 
                 inPlace.Check(question.InPlace ?? []);
                 _source = question.Source;
-                _areAwaited = question is { Services.Count: > 0 } or { InPlace.Count: > 0 };
                 Replicated().ForEach(service => service.Join(_source ?? "", question.Invitations?.GetValueOrDefault(service.Name)));
                 supervisor.StartAll(standBy: true);
                 break;
@@ -175,33 +180,23 @@ public sealed class ServiceHandover(
                     throw new IOException(string.Join("; ", problems));
                 }
 
-                _promotions.ForEach(promotion => promotion.Dispose());
+                _promotions?.ForEach(promotion => promotion.Dispose());
                 _promotions = [.. Replicated().Select(service => service.Prepare())];
                 journals.Prepare();
                 break;
             case LinkMessage.SyncService:
-                Sync(Replicated().Single(service => service.Name == question.Services![0]), question);
+                Take(question.Services![0], question);
                 break;
         }
     }
 
-    /// <summary>Clients of a service wait for the guest's own card, since it has state, or connections, that were kernel A's. Those of others are served on the card that is here.</summary>
-    public bool AreAwaited => _areAwaited;
-
-    /// <summary>Kernel A has parked: the copies become masters while the card is on its way.</summary>
+    /// <summary>Kernel A has parked: what waited for that goes on.</summary>
     /// <param name="parkedAge">Since when.</param>
-    /// <param name="mayHold">There is a way back.</param>
-    public void BeginPromotion(StepContext context, TimeSpan parkedAge, bool mayHold)
+    /// <param name="mayReturn">There is a way back.</param>
+    public void Serve(StepContext context, TimeSpan parkedAge, bool mayReturn)
     {
         supervisor.Serve();
-        if (_promotions.IsEmpty && supervisor.HasStarted)
-        {
-            // The agent that prepared them has ended.
-            _promotions = [.. Replicated().Select(service => service.Prepare())];
-        }
-
-        _promotions.ForEach(promotion => promotion.Ask(mayHold));
-        journals.Choose(mayHold);
+        journals.Choose(mayReturn);
         _parts.ForEach(part => context.Add(part.Part, part.Time));
         if (_synced != 0)
         {
@@ -209,23 +204,25 @@ public sealed class ServiceHandover(
         }
     }
 
+    /// <summary>Copies that are no masters yet become some: kernel A has panicked, or the agent that had begun with it here has ended.</summary>
+    /// <param name="mayHold">There is a way back, on which writes would be lost.</param>
     /// <exception cref="IOException">One has not become a master.</exception>
-    public void EndPromotion(StepContext context)
+    public void PromoteRest(StepContext context, bool mayHold)
     {
-        foreach (IPromotion promotion in _promotions)
+        foreach (IPromotion promotion in Promotions().Where(promotion => !_promoted.Contains(promotion.Name)))
         {
-            context.Measure($"promote.{promotion.Name}", promotion.Confirm);
+            context.Measure($"promote.{promotion.Name}", () => promotion.Promote(mayHold));
         }
     }
 
-    /// <summary>Writes that <see cref="BeginPromotion"/> held go on, where the service journals them.</summary>
+    /// <summary>Writes that the promotion held go on, where the service journals them.</summary>
     public void BeginJournals(StepContext context) => context.Measure("journal", () => journals.Begin(context));
 
     /// <summary>There is no way back any more: writes go on.</summary>
     public void Committed()
     {
         journals.End();
-        _promotions.ForEach(promotion => promotion.Dispose());
+        _promotions?.ForEach(promotion => promotion.Dispose());
         _promotions = [];
         Replicated().ForEach(service => service.LetGo());
     }
@@ -240,22 +237,27 @@ public sealed class ServiceHandover(
         supervisor.StartAll(standBy: false);
     }
 
-    private void Sync(IReplicatedService service, LinkMessage question)
+    /// <summary>Kernel A holds the service's writes: it comes over. Nobody reaches it here before the card does, so that it promises nothing that kernel A might not have.</summary>
+    private void Take(string service, LinkMessage question)
     {
-        long started = Stopwatch.GetTimestamp();
-        if (_promotions.Find(promotion => promotion.Name == service.Name) is { } connected)
-        {
-            connected.CatchUp(question.Offset ?? 0);
-        }
-        else
-        {
-            service.CatchUp(question.Offset ?? 0);
-        }
-
-        _parts.Add(($"pause.{service.Name}", TimeSpan.FromTicks((question.HeldNanoseconds ?? 0) / TimeSpan.NanosecondsPerTick)));
-        _parts.Add(($"sync.{service.Name}", Stopwatch.GetElapsedTime(started)));
+        IPromotion promotion = Promotions().Find(promotion => promotion.Name == service) ?? throw new IOException($"{service} has no copy here");
+        _parts.Add(($"pause.{service}", TimeSpan.FromTicks((question.HeldNanoseconds ?? 0) / TimeSpan.NanosecondsPerTick)));
+        Measure("sync", () => promotion.CatchUp(question.Offset ?? 0));
+        Measure("promote", () => promotion.Promote(mayHold: true));
+        _promoted = _promoted.Add(service);
+        Measure("follow", () => journals.Follow(service));
         _synced = Stopwatch.GetTimestamp();
+
+        void Measure(string part, Action action)
+        {
+            long started = Stopwatch.GetTimestamp();
+            action();
+            _parts.Add(($"{part}.{service}", Stopwatch.GetElapsedTime(started)));
+        }
     }
+
+    /// <summary>As they were prepared, or, where the agent that did that has ended, anew.</summary>
+    private ImmutableList<IPromotion> Promotions() => _promotions ??= supervisor.HasStarted ? [.. Replicated().Select(service => service.Prepare())] : [];
 
     // ---- both -----------------------------------------------------------------------------------------------------
 

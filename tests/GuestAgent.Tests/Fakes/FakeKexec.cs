@@ -26,6 +26,8 @@ internal sealed class FakeKexec(FakeGuest guest) : IKexec
 
     public int Jumps { get; private set; }
 
+    public Action Jumping { get; set; } = () => { };
+
     /// <summary>The kernel lists the message among those that can be switched on; one of before 5.19 does not.</summary>
     public void Tells() => guest.Put(Control,
         "init/main.c:1 [main]initcall_blacklist =p \"blacklisting initcall %s\\012\"\n" +
@@ -53,6 +55,7 @@ internal sealed class FakeKexec(FakeGuest guest) : IKexec
     public void Execute()
     {
         Jumps++;
+        Jumping();
         throw new KexecException("reboot (kexec)", Errno.EBUSY);
     }
 

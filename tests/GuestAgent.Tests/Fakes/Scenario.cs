@@ -93,7 +93,7 @@ internal sealed class Scenario : IDisposable
         ServiceSupervisor supervisor = new(Guest, directory, preserved, NullLogger<ServiceSupervisor>.Instance);
         ServiceJournals journals = new(directory, Guest, Network, identity, NullLogger<ServiceJournals>.Instance);
         Services = new ServiceHandover(directory, supervisor, new InPlaceServices(directory, supervisor, preserved), Guest, Network, link, journals, new CopyWatch(NullLogger<CopyWatch>.Instance));
-        HandoverOffer offer = new(Device, Network, Token, link, Journal, identity);
+        HandoverOffer offer = new(Device, Network, Token, link, Journal, identity, Services);
         StandbyCard card = new(Guest, Network, Stack, journals);
         Commit commit = new(Device, memory, cpus, card, Services, journals);
         StandbyNetwork standbyNetwork = new(Guest, Network, Stack, link);
@@ -110,7 +110,7 @@ internal sealed class Scenario : IDisposable
             commit,
             new RollBack(Device, Journal, giveBack, image),
             new KexecLoad(image, Guest),
-            new KexecCutOver(Kexec, image, Services, Runner));
+            new KexecCutOver(Kexec, image, Services, Network, Runner));
         Watchdog = new ContactWatchdog(Device, Time, NullLogger<ContactWatchdog>.Instance);
         Standby = new Standby(Device, Journal, Guest, memory, cpus, Network, card, new QuietConsole(Guest), Token, Runner, commit, Services, journals, Watchdog, NullLogger<Standby>.Instance);
         Status = new StatusReader(Device, Journal, Guest, Network, Standby, identity);

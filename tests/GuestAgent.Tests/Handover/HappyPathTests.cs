@@ -105,6 +105,21 @@ public sealed class HappyPathTests
         scenario.Device.Calls.ShouldContain("PARK 0000:00:02.0 500");
     }
 
+    [Theory]
+    [InlineData("stateless", "", false)]
+    [InlineData("replicated-redis", """, "port": 1, "probation": "journal", "preserve": {"bytes": 4096}""", true)]
+    [InlineData("in-place", """, "preserve": {"bytes": 4096}""", true)]
+    public async Task Kernel_B_is_told_whether_clients_wait_for_the_card(string handover, string rest, bool awaited)
+    {
+        using Scenario scenario = new();
+        await scenario.UpTo(Wire.Step.Transfer);
+        scenario.Guest.Put("/etc/twinkernel/services.d/it.json", $$"""{"name": "it", "start": ["/bin/sleep", "100"], "probe": {"command": ["/bin/true"]}, "handover": "{{handover}}"{{rest}}}""");
+        await scenario.CutOver();
+
+        HandoverOrder order = scenario.Device.Asked.Single(message => message.Kind == LinkMessage.Handover).Order!;
+        order.AreAwaited.ShouldBe(awaited);
+    }
+
     [Fact]
     public async Task A_park_that_returns_brings_everything_back()
     {

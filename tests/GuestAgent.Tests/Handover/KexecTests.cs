@@ -78,11 +78,14 @@ public sealed class KexecTests
         Directory.Exists(scenario.Guest.At("/run/twinkernel/kexec")).ShouldBeFalse("the files have served");
         scenario.Device.Calls.ShouldNotContain(call => call.StartsWith("CLAIM_SLOT", StringComparison.Ordinal));
 
+        string? before = null;
+        scenario.Kexec.Jumping = () => before = scenario.Stack.Configured[^1];
         StepOutcome cutOver = await scenario.Runner.RunAsync(Wire.Step.CutOver, "u1", 1, scenario.Steps.KexecCutOver.Prepare, CancellationToken.None,
             after: step => Task.Run(() => scenario.Steps.KexecCutOver.Jump(step)));
         cutOver.Entry.State.ShouldBe(Wire.StepState.Running);
         await scenario.RollBack();
         scenario.Kexec.Jumps.ShouldBe(1);
+        (before, scenario.Stack.Configured[^1]).ShouldBe(("eth0 down", "eth0 10.0.2.15/24,10.0.2.2"), "the card rests at the jump, and not when there was none");
         (scenario.Journal.Current!.Find(Wire.Step.CutOver)!.State, scenario.Journal.Current.Find(Wire.Step.CutOver)!.Reason)
             .ShouldBe((Wire.StepState.Failed, "KEXEC_REFUSED"), "the model's jump is refused, and this kernel goes on");
         scenario.Guest.Read("/sys/kernel/kexec_loaded").ShouldBe("0");

@@ -39,11 +39,10 @@ public sealed class JournalledRedisTests : IDisposable
     {
         _ahead?.Dispose();
         _ahead = new JournalledRedis(_serviceB, _memory.Journal);
-        _serviceB.CatchUp(offset);
         _memory.Journal.LayOut(Guid.NewGuid(), offset);
         using IPromotion promotion = _serviceB.Prepare();
-        promotion.Ask(mayHold: true);
-        promotion.Confirm();
+        promotion.CatchUp(offset);
+        promotion.Promote(mayHold: true);
     }
 
     [Fact]
@@ -252,6 +251,7 @@ public sealed class JournalledRedisTests : IDisposable
         try
         {
             followed.Begin();
+            followed.Begin(); // In front of the park and behind it.
             return followed;
         }
         catch

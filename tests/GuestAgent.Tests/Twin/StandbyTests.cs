@@ -59,7 +59,7 @@ public sealed class StandbyTests
         LinkMessage question = new() { Sequence = 5, Kind = LinkMessage.AdoptFunction, Function = new PciFunction(1, 0), Mac = FakeGuest.SecondMac, Network = "10.0.3.15/24", Peer = "10.0.3.2" };
         scenario.Standby.Answer(question).ShouldBe(new LinkMessage { Sequence = 5, Kind = LinkMessage.Done });
         scenario.Device.Calls.ShouldContain("ADOPT_FUNCTION 0000:01:00.0");
-        scenario.Stack.Configured.ShouldBe(["eth1 is standby0", "standby0 10.0.3.15/24", "ping 10.0.3.2"], "the name is free for the guest's own card");
+        scenario.Stack.Configured.ShouldBe(["eth1 is standby0", "standby0 10.0.3.15/24", "ping 10.0.3.2", "10.0.3.15 tickles 10.0.3.2:9 of 9"], "the name is free for the guest's own card");
         scenario.Device.Calls.Count(call => call.Contains("_FUNCTION 0000:01:00.0", StringComparison.Ordinal)).ShouldBe(1, "adopted, and no more");
 
         scenario.Standby.Answer(new LinkMessage { Sequence = 6, Kind = LinkMessage.Handover, Order = Order });

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
 using System.Net.Sockets;
 using Npgsql;
 using TwinKernel.Fleet.GuestAgent.Machine;
@@ -21,7 +20,7 @@ internal sealed class GuestPostgres : IDisposable
 
     public GuestPostgres(string probation = ServiceDefinition.HoldWrites)
     {
-        Definition = new ServiceDefinition { Name = "db", Handover = ServiceDefinition.ReplicatedPostgresql, Port = FreePort(), Socket = "/s", Probation = probation };
+        Definition = new ServiceDefinition { Name = "db", Handover = ServiceDefinition.ReplicatedPostgresql, Port = FreePort.Tcp(), Socket = "/s", Probation = probation };
         Service = new PostgresService(Definition, new KernelFiles(_root));
         File.SetUnixFileMode(_root, (UnixFileMode)0b111_101_101);
         foreach (string directory in (string[])["s", "conf", "data"])
@@ -99,6 +98,14 @@ internal sealed class GuestPostgres : IDisposable
         return command.ExecuteScalar();
     }
 
+    /// <summary>As the agent, who is a superuser.</summary>
+    /// <returns>The first row.</returns>
+    public IReadOnlyList<object?> AskAsAgent(string statement)
+    {
+        using PostgresSession session = new(Definition.Name, $"{_root}/s", Definition.Port, Patience);
+        return session.Row(statement);
+    }
+
     /// <summary>As <see cref="Ask"/>, in a task of its own.</summary>
     public Task AskAsync(string statement) => Task.Run(() => Ask(statement));
 
@@ -132,12 +139,5 @@ internal sealed class GuestPostgres : IDisposable
             $"Host=127.0.0.1;Port={Definition.Port};Username=app;Database=app;Pooling=false;SSL Mode=Disable;GSS Encryption Mode=Disable;Command Timeout=60;Cancellation Timeout=-1"));
         connection.Open();
         return connection;
-    }
-
-    private static int FreePort()
-    {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

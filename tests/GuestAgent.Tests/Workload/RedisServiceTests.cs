@@ -69,8 +69,7 @@ public sealed class RedisServiceTests : IDisposable
     public void The_new_master_holds_writes_as_long_as_there_is_a_way_back(bool mayHold, string[] said)
     {
         using IPromotion promotion = _redis.Prepare();
-        promotion.Ask(mayHold);
-        promotion.Confirm();
+        promotion.Promote(mayHold);
         _said.ShouldBe(said);
     }
 
@@ -91,12 +90,13 @@ public sealed class RedisServiceTests : IDisposable
     {
         long offset = 40;
         _answer = _ => Slave("connected", offset++);
-        _redis.CatchUp(43);
+        using IPromotion promotion = _redis.Prepare();
+        promotion.CatchUp(43);
         offset.ShouldBe(44);
         _answer = _ => Slave("connected", 1);
-        Should.Throw<IOException>(() => _redis.CatchUp(9)).Message.ShouldBe("redis is 8 bytes behind kernel A's after 2 s.");
+        Should.Throw<IOException>(() => promotion.CatchUp(9)).Message.ShouldBe("redis is 8 bytes behind kernel A's after 2 s.");
         _answer = _ => Master;
-        Should.Throw<IOException>(() => _redis.CatchUp(9)).Message.ShouldContain("no replica");
+        Should.Throw<IOException>(() => promotion.CatchUp(9)).Message.ShouldContain("no replica");
     }
 
     [Theory]

@@ -5,6 +5,7 @@ using TwinKernel.Fleet.Contracts.Guest;
 using TwinKernel.Fleet.HostAgent.Configuration;
 using TwinKernel.Fleet.HostAgent.Machines;
 using TwinKernel.Fleet.HostAgent.Tests.Images;
+using TwinKernel.Fleet.Tests.Servers;
 
 namespace TwinKernel.Fleet.HostAgent.Tests.Machines;
 
@@ -14,7 +15,7 @@ public sealed class GuestMachineTests : IAsyncLifetime
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly TemporaryDirectory _directory = new();
     private readonly CancellationTokenSource _ending = new();
-    private readonly int _standbyPort = FreePort();
+    private readonly int _standbyPort = FreePort.Udp();
     private StateDirectory _state = null!;
 
     private string Images => _directory.File("images");
@@ -245,13 +246,6 @@ public sealed class GuestMachineTests : IAsyncLifetime
     }
 
     private MachineRecord Record() => DurableFile.ReadJson<MachineRecord>(Files.Record)!;
-
-    private static int FreePort()
-    {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
-    }
 
     private static async Task WaitGoneAsync(MachineEndpoint endpoint) =>
         await Eventually.Async(() => endpoint.Gone.IsCancellationRequested);

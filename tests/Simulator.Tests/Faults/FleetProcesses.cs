@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Npgsql;
@@ -26,7 +24,7 @@ internal sealed class CoordinatorProcess : IAsyncDisposable
         ToPostgres = new CuttableLink(way.Port);
         ToBroker = new CuttableLink(broker.Port);
         way.Port = ToPostgres.Port;
-        string address = $"http://127.0.0.1:{FreePort()}";
+        string address = $"http://127.0.0.1:{FreePort.Tcp()}";
         _environment = new Dictionary<string, string>(settings)
         {
             ["ConnectionStrings__Fleet"] = way.ConnectionString,
@@ -59,13 +57,6 @@ internal sealed class CoordinatorProcess : IAsyncDisposable
         await _program!.DisposeAsync();
         await ToPostgres.DisposeAsync();
         await ToBroker.DisposeAsync();
-    }
-
-    private static int FreePort()
-    {
-        using Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }
 

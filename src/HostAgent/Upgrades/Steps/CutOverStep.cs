@@ -22,10 +22,6 @@ internal static class CutOverStep
     /// <summary>The call answers just before the parking. Asking for the status until then would disturb it.</summary>
     private static readonly TimeSpan CallPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan TimingsPatience = TimeSpan.FromSeconds(1);
-
-    /// <summary>An answer costs kernel B's one processor milliseconds, which its services want then.</summary>
-    private static readonly TimeSpan TimingsPoll = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan PollTimeout = TimeSpan.FromMilliseconds(500);
 
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)
@@ -65,7 +61,15 @@ internal static class CutOverStep
             await ((Task)call).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        await AddTimingsAsync(context, endpoint, call, cancellationToken).ConfigureAwait(false);
+        if (call.IsCompletedSuccessfully)
+        {
+            context.Timings.Add((await call.ConfigureAwait(false)).Timings);
+        }
+
+        // Kernel B writes its own down when its hooks have ended. As a rule they come with the probation: to ask again costs its one processor milliseconds, which its services want now.
+        StepRecord? inB = context.Observed.Steps.LastOrDefault(s => s.Step == Step.CutOver);
+        AddTimingsOfB(context, inB);
+        ThrowIfFailedInB(inB);
         context.Machine.RecordServing(context.Command.ImageDigest);
         context.Progress($"kernel {context.Observed.KernelRelease} serves");
     }
@@ -91,29 +95,6 @@ internal static class CutOverStep
         catch (Exception e) when (e is IOException or TimeoutException)
         {
             context.Progress($"the service is not asked on {(toStandbyCard ? "the standby card" : "its own card again")}: {e.Message}");
-        }
-    }
-
-    /// <summary>Both kernels' own times. Kernel B writes its down when its hooks have ended; what is not there within a second comes with the probation.</summary>
-    private static async Task AddTimingsAsync(StepContext context, MachineEndpoint endpoint, Task<StepResult> call, CancellationToken cancellationToken)
-    {
-        if (call.IsCompletedSuccessfully)
-        {
-            context.Timings.Add((await call.ConfigureAwait(false)).Timings);
-        }
-
-        long started = context.Time.GetTimestamp();
-        while (context.Observed!.Steps.LastOrDefault(s => s.Step == Step.CutOver) is { } recorded)
-        {
-            if (recorded.State != StepState.Running || context.Time.GetElapsedTime(started) > TimingsPatience)
-            {
-                AddTimingsOfB(context, recorded);
-                ThrowIfFailedInB(recorded);
-                return;
-            }
-
-            await Task.Delay(TimingsPoll, cancellationToken).ConfigureAwait(false);
-            context.Observed = await GuestConnection.TryAskStatusAsync(endpoint, PollTimeout, cancellationToken).ConfigureAwait(false) ?? context.Observed;
         }
     }
 

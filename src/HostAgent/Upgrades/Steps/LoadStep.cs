@@ -10,7 +10,8 @@ namespace TwinKernel.Fleet.HostAgent.Upgrades.Steps;
 /// <summary>Streams the image into the guest, which hashes it again on arrival.</summary>
 internal static class LoadStep
 {
-    private const int ChunkBytes = 512 * 1024;
+    /// <summary>Below what .NET keeps among large objects (85,000 bytes): those are only freed by collections for which all threads of the guest's agent stand still for long.</summary>
+    private const int ChunkBytes = 64 * 1024;
     private const int PercentPerLine = 10;
 
     public static async Task RunAsync(StepContext context, CancellationToken cancellationToken)

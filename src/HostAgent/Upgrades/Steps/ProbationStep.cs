@@ -28,7 +28,7 @@ internal static class ProbationStep
 
         observer.AtEase = true;
         TimeSpan since = observer.Elapsed;
-        TimeSpan asked = since - AskEvery;
+        TimeSpan asked = since; // by the cut-over
         using CancellationTokenSource ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task<GuestStatus>? asking = null;
         try
