@@ -39,8 +39,15 @@ public sealed class FleetFixture : IAsyncLifetime
             ["ConnectionStrings__Fleet"] = new NpgsqlConnectionStringBuilder(servers.PostgresConnectionString) { Options = "-c synchronous_commit=on" }.ConnectionString,
             ["Broker__Uri"] = servers.BrokerUri.ToString(),
             ["ASPNETCORE_URLS"] = Address,
-            // On a busy machine an emulated guest takes a minute for a PostgreSQL's base backup.
+            // On a busy machine an emulated guest takes a minute for a PostgreSQL's base backup, and the others' defaults are short for it as well.
+            ["Upgrades__Deadlines__Preflight"] = "00:02:00",
+            ["Upgrades__Deadlines__Boot"] = "00:02:00",
             ["Upgrades__Deadlines__Standby"] = "00:04:00",
+            ["Upgrades__Deadlines__Transfer"] = "00:02:00",
+            ["Upgrades__Deadlines__CutOver"] = "00:02:00",
+            ["Upgrades__Deadlines__Probation"] = "00:02:00",
+            // It holds also for commands that go out while a test ends and starts the broker, an agent or this coordinator.
+            ["Upgrades__AcceptWithin"] = "00:02:00",
         };
         (int exitCode, string output, string error) = await BuiltProgram.RunAsync(
             "Migrations", "TwinKernel.Fleet.Migrations", environment, MigrationDeadline);

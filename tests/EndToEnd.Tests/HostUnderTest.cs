@@ -162,8 +162,8 @@ internal sealed class HostUnderTest : IAsyncDisposable
         ["Host__Guests__0__StandbyPort"] = $"{standbyPort}",
         ["Host__HeartbeatInterval"] = "00:00:01",
         // On a busy machine an emulated CPU stands still for seconds without being dead; a kernel that panics tells it without being silent.
-        ["Host__CutOverPatience"] = "00:00:06",
-        ["Host__ProbationSettling"] = "00:00:03",
-        ["Host__ProbationMaxGap"] = "00:00:02.9",
+        ["Host__CutOverPatience"] = "00:00:15",
+        ["Host__ProbationSettling"] = "00:00:06",
+        ["Host__ProbationMaxGap"] = "00:00:05.9",
     };
 }
