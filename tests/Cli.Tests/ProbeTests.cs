@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using TwinKernel.Fleet.Cli.Probing;
 using TwinKernel.Fleet.Contracts.Fleet;
 using TwinKernel.Fleet.Probe;
 using static TwinKernel.Fleet.Cli.Tests.FakeFleet;
@@ -41,6 +42,31 @@ public sealed class ProbeTests : IAsyncLifetime
         outcome.Lines.Count(line => line.Contains("s  before: ", StringComparison.Ordinal)).ShouldBe(2);
         outcome.Lines.ShouldContain(line => line.StartsWith("answered", StringComparison.Ordinal) && line.TrimEnd().EndsWith("250", StringComparison.Ordinal));
         outcome.Lines.ShouldContain(line => line.StartsWith("Probe     sent p99", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Of_many_gaps_the_longest_are_told_in_the_order_of_their_time()
+    {
+        var outcome = await Cli.RunAsync(fleet, "probe", target, "--rate", "100", "--duration", "200ms", "--json");
+        var report = ProbeReport.Parse(outcome.Out) with
+        {
+            Gaps = [.. Enumerable.Range(1, 12).Select(second => new GapReport
+            {
+                At = TimeSpan.FromSeconds(second),
+                Length = TimeSpan.FromMilliseconds(100 - second),
+                Phase = "before",
+                OwnLateness = TimeSpan.Zero,
+                Open = false,
+            }).Reverse()],
+            GapsLeftOut = 3,
+        };
+        var text = new RecordedOutput();
+        ProbeText.Print(new Surroundings { Out = text, Error = text, OnTerminal = false, Variable = _ => null }, report);
+        var gaps = text.ToString().Split('\n').Where(line => line.StartsWith("Gap", StringComparison.Ordinal)).ToArray();
+        gaps.Length.ShouldBe(11);
+        gaps[0].ShouldBe("Gap       at 1.000 s (before): 99.0 ms");
+        gaps[9].ShouldBe("Gap       at 10.000 s (before): 90.0 ms");
+        gaps[10].ShouldStartWith("Gap       and 5 more of ");
     }
 
     [Fact]

@@ -7,13 +7,14 @@ namespace TwinKernel.Fleet.Cli.Probing;
 /// <summary>A probe's report for people.</summary>
 internal static class ProbeText
 {
+    /// <summary>The longest of them, in the order of their time.</summary>
     private const int MostGaps = 10;
 
     public static void Print(Surroundings surroundings, ProbeReport report)
     {
         var output = surroundings.Out;
         PrintFigures(surroundings, report);
-        foreach (var gap in report.Gaps.Take(MostGaps))
+        foreach (var gap in report.Gaps.OrderByDescending(gap => gap.Length).Take(MostGaps).OrderBy(gap => gap.At))
         {
             var own = gap.OwnLateness > report.Interval ? $"; the probe itself was up to {Units.Time(gap.OwnLateness)} late" : "";
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
