@@ -164,7 +164,7 @@ internal abstract class ServiceWriter : IAsyncDisposable
     {
         IWriterConnection? connection = null;
         string server = "";
-        long last = Stopwatch.GetTimestamp();
+        long? last = null;
         for (long key = 0; !_stop.IsCancellationRequested; key++)
         {
             try
@@ -184,7 +184,7 @@ internal abstract class ServiceWriter : IAsyncDisposable
                     {
                         _acknowledged.Add(key);
                         _answers.Add(new Answer(server, TimeProvider.System.GetUtcNow(), Stopwatch.GetElapsedTime(asked)));
-                        TimeSpan gap = Stopwatch.GetElapsedTime(last);
+                        TimeSpan gap = last is { } before ? Stopwatch.GetElapsedTime(before) : TimeSpan.Zero;
                         (last, _longestGap) = (Stopwatch.GetTimestamp(), gap > _longestGap ? gap : _longestGap);
                     }
                     else
