@@ -31,7 +31,7 @@ internal static class KernelBThatGoes
     /// <summary>Empty: whoever has noticed first says why, kernel A or the host's agent whom kernel A answers again.</summary>
     private static string ReasonOf(string variant, Guest before) => variant switch
     {
-        _ when variant.StartsWith("dies-agreed", StringComparison.Ordinal) => "did not answer",
+        _ when variant.StartsWith("dies-agreed", StringComparison.Ordinal) => "Kernel B panicked and will not answer",
         _ when variant.StartsWith("refusing", StringComparison.Ordinal) => $"Hook 10-refuses (post cutover) ended with 7: \"the new kernel does not suit {before.KernelRelease}\"",
         _ => "",
     };

@@ -10,21 +10,33 @@ public sealed class TwinLink(ITwinKernelDevice device, TimeProvider time)
 {
     private static readonly TimeSpan Retry = TimeSpan.FromMilliseconds(1);
 
+    /// <summary>How often it is looked whether kernel B is there yet: writes may be held meanwhile, for a patience of many seconds.</summary>
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Asks kernel B's agent and waits for its answer.</summary>
-    /// <exception cref="StepFailure">It refused, or did not answer within <paramref name="patience"/>.</exception>
+    /// <exception cref="StepFailure">It refused, did not answer within <paramref name="patience"/>, or has panicked.</exception>
     internal void Ask(uint instance, LinkMessage question, TimeSpan patience, CancellationToken cancellation)
     {
         long started = time.GetTimestamp();
         LinkMessage sent = question with { Sequence = unchecked((ulong)started) };
         Send(instance, sent, started, patience, cancellation);
+        TimeSpan silence = TimeSpan.Zero;
         while (true)
         {
-            TimeSpan left = patience - time.GetElapsedTime(started);
+            TimeSpan waited = time.GetElapsedTime(started);
+            TimeSpan left = patience - (waited > silence ? waited : silence);
             cancellation.ThrowIfCancellationRequested();
-            byte[]? bytes = left <= TimeSpan.Zero ? null : device.Receive(instance, left);
-            if (bytes is null)
+            if (left <= TimeSpan.Zero)
             {
                 throw Silent(question, patience);
+            }
+
+            TimeSpan look = left < Look ? left : Look;
+            if (device.Receive(instance, look) is not { } bytes)
+            {
+                silence += look;
+                ThrowIfPanicked(instance, question);
+                continue;
             }
 
             LinkMessage? answer = Read(bytes);
@@ -76,8 +88,17 @@ public sealed class TwinLink(ITwinKernelDevice device, TimeProvider time)
                     throw Silent(message, patience);
                 }
 
+                ThrowIfPanicked(instance, message);
                 Thread.Sleep(Retry);
             }
+        }
+    }
+
+    private void ThrowIfPanicked(uint instance, LinkMessage question)
+    {
+        if (device.Instances().Any(known => known.Id == instance && known.State == InstanceState.Panicked))
+        {
+            throw new StepFailure(StatusCode.FailedPrecondition, Reasons.StandbyPanicked, $"Kernel B panicked and will not answer '{question.Kind}'; its console says why.");
         }
     }
 

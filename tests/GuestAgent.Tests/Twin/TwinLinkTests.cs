@@ -2,6 +2,7 @@ using TwinKernel.Fleet.GuestAgent.Handover;
 using TwinKernel.Fleet.GuestAgent.KernelDevice;
 using TwinKernel.Fleet.GuestAgent.Tests.Fakes;
 using TwinKernel.Fleet.GuestAgent.Twin;
+using Wire = TwinKernel.Fleet.Contracts.Guest;
 
 namespace TwinKernel.Fleet.GuestAgent.Tests.Twin;
 
@@ -30,5 +31,19 @@ public sealed class TwinLinkTests
         ended.Dispose();
         StepFailure failure = Should.Throw<StepFailure>(() => new TwinLink(scenario.Device, TimeProvider.System).Ask(1, Question, TimeSpan.FromMilliseconds(30), cancellation));
         (failure.Reason, failure.Message).ShouldBe((Reasons.StandbySilent, "Kernel B's agent did not answer 'sync-service' within 0.0 s."));
+    }
+
+    [Fact]
+    public async Task A_kernel_that_has_panicked_is_not_waited_for()
+    {
+        using Scenario scenario = new();
+        await scenario.UpTo(Wire.Step.Standby);
+        uint instance = scenario.Device.Instances().Single().Id;
+        int looks = 0;
+        scenario.Device.Peer = _ => null;
+        scenario.Device.StateOfInstance = _ => looks++ < 3 ? InstanceState.Ready : InstanceState.Panicked;
+        StepFailure failure = Should.Throw<StepFailure>(() =>
+            new TwinLink(scenario.Device, TimeProvider.System).Ask(instance, Question, TimeSpan.FromMinutes(1), CancellationToken.None));
+        (failure.Reason, failure.Message).ShouldBe((Reasons.StandbyPanicked, "Kernel B panicked and will not answer 'sync-service'; its console says why."));
     }
 }
