@@ -35,28 +35,25 @@ internal readonly ref struct Urgency
 }
 
 /// <summary>The same for processes of a service, of one thread each, for whose work clients wait. Those that have ended meanwhile are left alone.</summary>
-internal sealed class ProcessUrgency(IReadOnlyList<int> processes)
+internal readonly ref struct ProcessUrgency
 {
-    private bool _begun;
+    private readonly IReadOnlyList<int> _processes;
 
-    public void Begin()
+    public ProcessUrgency(IReadOnlyList<int> processes)
     {
-        _begun = true;
+        _processes = processes;
         foreach (int process in processes)
         {
             Scheduling.ComeFirst(process);
         }
     }
 
-    /// <summary>Idempotent.</summary>
-    public void End()
+    public void Dispose()
     {
-        foreach (int process in _begun ? processes : [])
+        foreach (int process in _processes)
         {
             Scheduling.ShareAgain(process);
         }
-
-        _begun = false;
     }
 }
 

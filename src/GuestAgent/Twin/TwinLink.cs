@@ -20,21 +20,17 @@ public sealed class TwinLink(ITwinKernelDevice device, TimeProvider time)
         long started = time.GetTimestamp();
         LinkMessage sent = question with { Sequence = unchecked((ulong)started) };
         Send(instance, sent, started, patience, cancellation);
-        TimeSpan silence = TimeSpan.Zero;
         while (true)
         {
-            TimeSpan waited = time.GetElapsedTime(started);
-            TimeSpan left = patience - (waited > silence ? waited : silence);
+            TimeSpan left = patience - time.GetElapsedTime(started);
             cancellation.ThrowIfCancellationRequested();
             if (left <= TimeSpan.Zero)
             {
                 throw Silent(question, patience);
             }
 
-            TimeSpan look = left < Look ? left : Look;
-            if (device.Receive(instance, look) is not { } bytes)
+            if (device.Receive(instance, left < Look ? left : Look) is not { } bytes)
             {
-                silence += look;
                 ThrowIfPanicked(instance, question);
                 continue;
             }

@@ -306,16 +306,16 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
     {
         private readonly PostgresService _service;
         private readonly PostgresSession _session;
-        private readonly ProcessUrgency _urgency;
+        private readonly IReadOnlyList<int> _processes;
 
         public Promotion(PostgresService service, PostgresSession session)
         {
             (_service, _session) = (service, session);
             session.Row($"select (pg_last_wal_receive_lsn() {Offset}, (pg_last_wal_replay_lsn() {Offset}"); // Its first time is slow.
             // They have ended when it is promoted, or with the session.
-            _urgency = new(session.Row("select string_agg(pid::text, ',') from pg_stat_activity where backend_type in ('startup', 'walreceiver') or pid = pg_backend_pid()") is [string processes]
+            _processes = session.Row("select string_agg(pid::text, ',') from pg_stat_activity where backend_type in ('startup', 'walreceiver') or pid = pg_backend_pid()") is [string processes]
                 ? [.. processes.Split(',').Select(process => int.Parse(process, CultureInfo.InvariantCulture))]
-                : []);
+                : [];
         }
 
         public string Name => _service.Name;
@@ -329,26 +329,15 @@ internal sealed class PostgresService(ServiceDefinition definition, KernelFiles 
                 Reset(_session, "synchronous_standby_names");
             }
 
-            _urgency.Begin();
-            try
+            using ProcessUrgency urgency = new(_processes);
+            _session.Row("select case when pg_is_in_recovery() then pg_promote(false) end");
+            long started = Stopwatch.GetTimestamp();
+            while (_session.Row("select pg_is_in_recovery()") is not [false])
             {
-                _session.Row("select case when pg_is_in_recovery() then pg_promote(false) end");
-                long started = Stopwatch.GetTimestamp();
-                while (_session.Row("select pg_is_in_recovery()") is not [false])
-                {
-                    Wait(started, PromotionPatience, () => $"{Name} was not promoted");
-                }
-            }
-            finally
-            {
-                _urgency.End();
+                Wait(started, PromotionPatience, () => $"{Name} was not promoted");
             }
         }
 
-        public void Dispose()
-        {
-            _urgency.End();
-            _session.Dispose();
-        }
+        public void Dispose() => _session.Dispose();
     }
 }

@@ -16,11 +16,12 @@ public sealed class FakeDevice : ITwinKernelDevice
     private readonly Dictionary<ulong, (uint Instance, ulong Bytes)> _givenMemory = [];
     private readonly Queue<byte[]> _answers = [];
     private readonly List<PieceOfMemory> _preserved = [];
+    private readonly ManualTime _time;
     private uint _nextId;
 
-    public FakeDevice(FakeGuest guest)
+    internal FakeDevice(FakeGuest guest, ManualTime time)
     {
-        _guest = guest;
+        (_guest, _time) = (guest, time);
         _guest.OnWrite = Notice;
     }
 
@@ -218,7 +219,13 @@ public sealed class FakeDevice : ITwinKernelDevice
     public byte[]? Receive(uint instance, TimeSpan timeout)
     {
         Called("RECEIVE");
-        return _answers.TryDequeue(out byte[]? answer) ? answer : null;
+        if (_answers.TryDequeue(out byte[]? answer))
+        {
+            return answer;
+        }
+
+        _time.Pass(timeout);
+        return null;
     }
 
     public void Arm(uint instance, ReadOnlySpan<PciFunction> functions) => Called($"ARM {string.Join(' ', functions.ToArray())}");

@@ -16,10 +16,22 @@ namespace TwinKernel.Fleet.GuestAgent.Tests.Fakes;
 /// <summary>An agent over a model of its guest. <see cref="Restart"/> is a kill: all that is left is the journal and what the module says.</summary>
 internal sealed class Scenario : IDisposable
 {
+    /// <summary>What kernel A says in its handover to a kernel B of 384 MiB.</summary>
+    public static readonly HandoverOrder Order = new()
+    {
+        UpgradeId = "u9",
+        Epoch = 3,
+        Token = "handed-over",
+        Mac = FakeGuest.Mac,
+        Network = "10.0.2.15/24,10.0.2.2",
+        Functions = [new PciFunction(0, 2 << 3)],
+        SlotBytes = 384 * FakeGuest.MiB,
+    };
+
     public Scenario(int cpus = 2, int blocks = 16)
     {
         Guest = FakeGuest.Create(cpus, blocks);
-        Device = new FakeDevice(Guest);
+        Device = new FakeDevice(Guest, Time);
         Kexec = new FakeKexec(Guest);
         Restart();
     }
@@ -88,7 +100,7 @@ internal sealed class Scenario : IDisposable
         Token = new BearerToken(Guest);
         Token.Take("secret");
         TwinInstances instances = new(Device, Journal);
-        TwinLink link = new(Device, TimeProvider.System);
+        TwinLink link = new(Device, Time);
         PreservedMemory preserved = new(Device, Guest, memory, NullLogger<PreservedMemory>.Instance);
         ServiceSupervisor supervisor = new(Guest, directory, preserved, NullLogger<ServiceSupervisor>.Instance);
         ServiceJournals journals = new(directory, Guest, Network, identity, NullLogger<ServiceJournals>.Instance);

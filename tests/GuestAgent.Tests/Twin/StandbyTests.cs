@@ -10,16 +10,7 @@ namespace TwinKernel.Fleet.GuestAgent.Tests.Twin;
 
 public sealed class StandbyTests
 {
-    private static readonly HandoverOrder Order = new()
-    {
-        UpgradeId = "u9",
-        Epoch = 3,
-        Token = "handed-over",
-        Mac = FakeGuest.Mac,
-        Network = "10.0.2.15/24,10.0.2.2",
-        Functions = [new PciFunction(0, 2 << 3)],
-        SlotBytes = 384 * FakeGuest.MiB,
-    };
+    private static readonly HandoverOrder Order = Scenario.Order;
 
     private static Scenario KernelB()
     {

@@ -13,16 +13,7 @@ public sealed class ServiceHandoverTests : IDisposable
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan AWhile = TimeSpan.FromMilliseconds(300);
-    private static readonly HandoverOrder Order = new()
-    {
-        UpgradeId = "u9",
-        Epoch = 3,
-        Token = "handed-over",
-        Mac = FakeGuest.Mac,
-        Network = "10.0.2.15/24,10.0.2.2",
-        Functions = [new PciFunction(0, 2 << 3)],
-        SlotBytes = 384 * FakeGuest.MiB,
-    };
+    private static readonly HandoverOrder Order = Scenario.Order;
 
     private readonly RedisServer _a = RedisServer.Start();
     private readonly RedisServer _b = RedisServer.Start();
